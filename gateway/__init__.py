@@ -1,0 +1,1 @@
+"""Steadyline: a SIP-trunk gateway whose running calls survive the loss of their uplink."""

@@ -1,0 +1,1 @@
+"""The trunk: numbers, CallerID, retries, calls that move, and the door to pjsua2."""

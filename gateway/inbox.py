@@ -1,0 +1,50 @@
+"""The one crossing from threads and callbacks to a loop: `post` from anywhere, `next` on the loop."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """An unbounded queue in order of posting; deadlines are `time.monotonic()` seconds.
+
+    Create it on the loop that will read it. One reader only.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._items: deque[T] = deque()
+        self._arrived = asyncio.Event()
+
+    def post(self, item: T) -> None:
+        """Append `item`; safe from any thread. Dropped once the reader's loop has closed."""
+        self._items.append(item)
+        try:
+            self._loop.call_soon_threadsafe(self._arrived.set)
+        except RuntimeError:
+            self._items.clear()
+
+    async def next(self, until: float | None = None) -> T | None:
+        """The oldest item, or None once `time.monotonic()` has reached `until`."""
+        while not self._items:
+            self._arrived.clear()
+            if self._items:
+                break
+            if until is None:
+                await self._arrived.wait()
+                continue
+            remaining_s = until - time.monotonic()
+            if remaining_s <= 0:
+                return None
+            try:
+                async with asyncio.timeout(remaining_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return None
+        return self._items.popleft()
+
+    def __len__(self) -> int:
+        return len(self._items)

@@ -1,0 +1,320 @@
+"""Law: only these values cross a process border. The daemon is the hub; `calls`, `ctl` and `web` are its clients.
+
+Each group below is named for who says it to whom. Addresses are text in their usual notation; times ending
+in `_at` are Unix seconds; durations carry their unit.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from gateway.status import CallView, Frozen, PhoneView, Status
+
+
+class Message(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
+    """Base of all messages; the class name travels as `type`."""
+
+
+# --- daemon -> calls ------------------------------------------------------------------------------
+
+PathState = Literal[
+    "fit",  # new calls may leave here
+    "leave",  # running calls must move to the active path now; no new calls
+    "unfit",  # not for calls; a confirmation call is still possible when it has an address
+]
+
+
+class Path(Frozen, frozen=True, kw_only=True):
+    """One uplink as the calls process sees it: the addresses to bind, and whether calls may use it."""
+
+    uplink: str
+    device: str
+    local_address: str
+    public_address: str
+    state: PathState
+    metered: bool = False
+
+
+class Paths(Message, frozen=True, kw_only=True):
+    """The whole picture, sent at every change. `active` carries new calls (empty: none can)."""
+
+    paths: tuple[Path, ...]
+    active: str
+    cause: str
+
+
+class Server(Frozen, frozen=True, kw_only=True):
+    """One resolved signalling server of the trunk, in the order of RFC 2782."""
+
+    address: str
+    port: int
+    transport: Literal["udp", "tcp", "tls"]
+
+
+class CallerIdRule(Frozen, frozen=True, kw_only=True):
+    """An Asterisk pattern (`_4420XXXXXXX`) or number, and the E.164 digits to show for it."""
+
+    pattern: str
+    caller_id: str
+
+
+class Registration(Frozen, frozen=True, kw_only=True):
+    """The free login that receives incoming calls. The password never leaves the calls process."""
+
+    login: str
+    password: str
+    expires_s: int = 300
+
+
+class IncomingRule(Frozen, frozen=True, kw_only=True):
+    """A called number (digits; empty: any) and the phones that ring for it."""
+
+    number: str
+    phones: tuple[str, ...]
+
+
+class PhonePlan(Frozen, frozen=True, kw_only=True):
+    """One phone to serve. `kind` is `virtual` here; hardware kinds add their own fields."""
+
+    name: str
+    kind: Literal["virtual"]
+    play: str = ""
+    record: str = ""
+    auto_answer: bool = False
+
+
+class TrunkPlan(Message, frozen=True, kw_only=True):
+    """Everything that the calls process needs to know of the trunk, resolved: it never asks DNS itself."""
+
+    domain: str
+    servers: tuple[Server, ...]
+    login: str
+    country: str
+    default_caller_id: str
+    caller_ids: tuple[str, ...]
+    caller_id_rules: tuple[CallerIdRule, ...]
+    confirm_number: str
+    assert_identity: bool
+    codecs: tuple[str, ...]
+    srtp: Literal["off", "offer", "require"]
+    session_expires_s: int
+    provider_networks: tuple[str, ...]
+    registration: Registration | None
+    incoming: tuple[IncomingRule, ...]
+    phones: tuple[PhonePlan, ...]
+    sip_port: int
+    rtp_ports: tuple[int, int]
+    recordings: str
+
+
+# --- calls -> daemon ------------------------------------------------------------------------------
+
+
+class CallsReady(Message, frozen=True, kw_only=True):
+    """The calls process has its SIP engine up; it now waits for TrunkPlan and Paths."""
+
+    pid: int
+    engine: str
+    max_calls: int
+
+
+class MediaQuiet(Message, frozen=True, kw_only=True):
+    """No RTP has come in by this uplink for `quiet_ms` on every call that expects some: a suspicion."""
+
+    uplink: str
+    calls: int
+    quiet_ms: int
+
+
+class MediaHeard(Message, frozen=True, kw_only=True):
+    """RTP comes in again by this uplink."""
+
+    uplink: str
+
+
+class CallsNow(Message, frozen=True, kw_only=True):
+    """Live calls and phones, sent at every change."""
+
+    calls: tuple[CallView, ...]
+    phones: tuple[PhoneView, ...]
+
+
+class CallMoved(Message, frozen=True, kw_only=True):
+    """A running call left one uplink for another. `took_ms`: from the order to the provider's answer."""
+
+    call: int
+    from_uplink: str
+    to_uplink: str
+    how: Literal["reinvite", "replaces", "redial"]
+    took_ms: int
+
+
+class CallEnded(Message, frozen=True, kw_only=True):
+    """One line of the call log."""
+
+    call: int
+    direction: Literal["out", "in"]
+    phone: str
+    remote: str
+    caller_id: str
+    uplink: str
+    started_at: float
+    answered_at: float
+    ended_at: float
+    sip_code: int
+    reason: str
+    moves: int
+    attempts: tuple[str, ...]
+
+
+ConfirmVerdict = Literal["confirmed", "refused", "no_answer", "other_address", "failed"]
+
+
+class ConfirmResult(Message, frozen=True, kw_only=True):
+    """What became of the call to the confirmation number out of one uplink."""
+
+    uplink: str
+    local_address: str
+    public_address: str
+    observed_address: str
+    verdict: ConfirmVerdict
+    sip_code: int
+    reason: str
+    heard_ms: int
+    recording: str
+
+
+# --- ctl, web -> daemon (verbs); calls answers those marked (calls) through the daemon ------------
+
+
+class GetStatus(Message, frozen=True, kw_only=True):
+    """Ask for StatusNow."""
+
+
+class Follow(Message, frozen=True, kw_only=True):
+    """Ask for every Event from now on, until the client leaves."""
+
+
+class UseUplink(Message, frozen=True, kw_only=True):
+    """The owner's order: calls by this uplink, running ones too. Empty: choose by health again."""
+
+    uplink: str
+
+
+class ConfirmAddress(Message, frozen=True, kw_only=True):
+    """(calls) Route a call to the confirmation number out of this uplink, from its own address."""
+
+    uplink: str
+
+
+class Dial(Message, frozen=True, kw_only=True):
+    """(calls) Lift the phone, dial these digits."""
+
+    phone: str
+    digits: str
+
+
+class Answer(Message, frozen=True, kw_only=True):
+    """(calls) Lift a ringing phone."""
+
+    phone: str
+
+
+class HangUp(Message, frozen=True, kw_only=True):
+    """(calls) Put the handset down."""
+
+    phone: str
+
+
+class Hold(Message, frozen=True, kw_only=True):
+    """(calls) Put the phone's call on hold, or take it back."""
+
+    phone: str
+    on: bool
+
+
+class SendDigits(Message, frozen=True, kw_only=True):
+    """(calls) Keys pressed during a call; sent as RFC 4733 events."""
+
+    phone: str
+    digits: str
+
+
+class PlayFile(Message, frozen=True, kw_only=True):
+    """(calls) A virtual phone speaks this WAV file (16-bit mono) from now on."""
+
+    phone: str
+    path: str
+
+
+class ExplainNumber(Message, frozen=True, kw_only=True):
+    """(calls) What would be dialled and shown for these digits, without dialling."""
+
+    digits: str
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+class Done(Message, frozen=True, kw_only=True):
+    """It was done. `text` is for people, `data` for programs."""
+
+    text: str
+    data: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
+
+
+class Refused(Message, frozen=True, kw_only=True):
+    """It was not done, and nothing was changed."""
+
+    what: str
+    where: str
+    remedy: str
+
+
+class StatusNow(Message, frozen=True, kw_only=True):
+    """The answer to GetStatus."""
+
+    status: Status
+
+
+EventKind = Literal[
+    "uplink", "switch", "call", "moved", "confirm", "trunk", "process", "settings", "guard", "system"
+]
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """One line of the timeline, in words; `uplink` and `call` name what it is about, where there is one."""
+
+    at: float
+    kind: EventKind
+    text: str
+    uplink: str = ""
+    call: int = 0
+
+
+Verb = (
+    GetStatus
+    | Follow
+    | UseUplink
+    | ConfirmAddress
+    | Dial
+    | Answer
+    | HangUp
+    | Hold
+    | SendDigits
+    | PlayFile
+    | ExplainNumber
+)
+Reply = Done | Refused | StatusNow
+FromDaemon = Paths | TrunkPlan
+FromCalls = CallsReady | MediaQuiet | MediaHeard | CallsNow | CallMoved | CallEnded | ConfirmResult
+AnyMessage = Verb | Reply | FromDaemon | FromCalls | Event
+
+
+class Envelope(Frozen, frozen=True, kw_only=True):
+    """A message on its way. `id` numbers the sender's requests from 1 (0: no answer wanted);
+    `re` is the id that this message answers (0: none)."""
+
+    body: AnyMessage
+    id: int = 0
+    re: int = 0

@@ -1,0 +1,1 @@
+"""What an owner lifts: virtual phones today; USB and analog phones use the same interface."""

@@ -1,0 +1,1 @@
+"""The settings file and what the box remembers between starts."""
