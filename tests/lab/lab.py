@@ -1,0 +1,320 @@
+"""`Lab`: builds the network, holds it, and does to it what the world does to uplinks. See README.md for the map."""
+
+import fcntl
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from tests.lab import plan, topology
+from tests.lab.impair import Direction, Weather
+from tests.lab.netns import LabError, Site
+
+_SIOCGIFFLAGS: Final = 0x8913
+_SIOCSIFFLAGS: Final = 0x8914
+_IFF_UP: Final = 0x1
+
+
+def _uplink(which: str | plan.Uplink) -> plan.Uplink:
+    for uplink in plan.UPLINKS:
+        if which in (uplink, uplink.name, uplink.isp, uplink.device):
+            return uplink
+    raise LabError(f"no uplink {which!r}: name one of {', '.join(up.name for up in plan.UPLINKS)}")
+
+
+class Lab:
+    """One laboratory, private to its caller: several may run side by side. Needs root. Use as a context manager.
+
+    Uplinks are named by name ("main"), ISP ("a"), device ("wan0") or `plan.Uplink`. Verbs return the monotonic time
+    in seconds at which they took effect. Children die with the thread that made the Lab: keep that thread.
+    """
+
+    def __init__(
+        self,
+        logs: Path | None = None,
+        *,
+        configure_addresses: bool = False,
+        configure_routes: bool = False,
+        rtt_ms: float = plan.DEFAULT_RTT_MS,
+        forward_in: bool = False,
+        provider: bool = True,
+    ) -> None:
+        """`configure_addresses`: give the box its addresses; `configure_routes`: and routes by source, for tests
+        without the gateway. `forward_in`: backup1's NAT router hands unsolicited packets to the box. `provider`:
+        start the provider and its far ends. Raises LabError if this machine cannot carry it."""
+        if os.geteuid() != 0:
+            raise LabError("the laboratory needs root (network namespaces): run it as root")
+        self.logs = logs if logs is not None else Path(tempfile.mkdtemp(prefix="lab-"))
+        self._configure = configure_addresses or configure_routes, configure_routes
+        self._rtt_ms, self._forward_in, self._with_provider = rtt_ms, forward_in, provider
+        self._public = {up.isp: up.public for up in plan.UPLINKS}
+        self._runtime = Path(tempfile.mkdtemp(prefix="lab-run-"))
+        self._dhcp: subprocess.Popen[bytes] | None = None
+        self.site = Site(topology.NAMESPACES, self.logs)
+        self._switches: dict[str, socket.socket] = {}
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process and namespace of this laboratory; may be called twice."""
+        for switch in self._switches.values():
+            switch.close()
+        self._switches.clear()
+        self.site.close()
+
+    def _build(self) -> None:
+        site = self.site
+        full = {name: site.full(name) for name in topology.NAMESPACES}
+        for name in ("ispa", "ispb", "ispc", "core"):
+            site.sysctl(name, topology.ROUTER_SYSCTLS)
+        for name in ("provider", "far", "internet", "stranger", "lan", "thief"):
+            site.sysctl(name, topology.HOST_SYSCTLS)
+        control = self._runtime / "weather"
+        weather = self._child(
+            None, "tests.lab.impair", str(control), *(f"{i}={full['isp' + i]}" for i in topology.ISPS), log="weather"
+        )
+        site.ip(topology.links(full), None)
+        site.ip(topology.core(), "core")
+        site.nft("core", topology.core_nft())
+        for name, batch in topology.hosts().items():
+            site.ip(batch, name)
+        await_ready(weather, "weather")
+        for uplink in plan.UPLINKS:
+            name = "isp" + uplink.isp
+            site.ip(topology.isp(uplink), name)
+            site.nft(name, topology.isp_nft(uplink, uplink.public, forward_in=self._forward_in))
+            self._switches[uplink.isp] = site.socket(name)
+        self.weather = Weather(control)
+        for isp in topology.ISPS:
+            self.weather.set(isp, "both", delay_ms=self._rtt_ms / 2)
+        if self._configure[0]:
+            site.ip(topology.box_addresses(), "box")
+        if self._configure[1]:
+            site.ip(topology.box_routes(), "box")
+        internet = self._child("internet", "tests.lab.hosts", plan.INTERNET_HOST, plan.INTERNET_HOST2, log="internet")
+        for uplink in plan.UPLINKS:
+            self._start_resolver(uplink)
+        self.start_dhcp()
+        await_ready(internet, "internet")
+
+    def _child(self, name: str | None, module: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+        """A Python child of ours that says "ready" on stdout."""
+        with open(self.logs / f"{log}.log", "ab") as sink:
+            child: subprocess.Popen[bytes] = self.site.popen(
+                name, [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=sink
+            )
+        return child
+
+    def _start_resolver(self, uplink: plan.Uplink) -> None:
+        domain = plan.PROVIDER_DOMAIN
+        self.site.popen(
+            "core",
+            [
+                "dnsmasq",
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--no-resolv",
+                "--no-hosts",
+                "--user=root",
+                f"--pid-file={self._runtime}/dns-{uplink.isp}.pid",
+                f"--listen-address={uplink.resolver}",
+                "--bind-interfaces",
+                "--except-interface=dummy",
+                "--local=/test/",
+                "--local-ttl=30",
+                f"--host-record={domain},{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
+                f"--host-record=sip1.provider.test,{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
+                f"--host-record=sip2.provider.test,{plan.PROVIDER_SERVER2}",
+                *(
+                    f"--srv-host=_sip._{proto}.{domain},sip{n}.provider.test,{plan.SIP_PORT},{n * 10},10"
+                    for proto in ("udp", "tcp")
+                    for n in (1, 2)
+                ),
+                f"--host-record={plan.INTERNET_NAME},{plan.INTERNET_HOST}",
+                f"--txt-record=whoami.test,isp-{uplink.isp}",
+            ],
+            log=f"dns-{uplink.isp}",
+        )
+
+    # --- processes and sockets -------------------------------------------------------------------------------
+
+    def box_exec(self, argv: Sequence[str], *, timeout_s: float = 20.0, stdin: str = "") -> str:
+        """Run a command in the box to its end and give its output. Raises LabError if it fails."""
+        return self.site.run(argv, name="box", timeout_s=timeout_s, stdin=stdin)
+
+    def box_popen(self, argv: Sequence[str], *, log: str | None = None, **keywords: Any) -> Any:
+        """Start a process in the box (subprocess.Popen's keywords); it ends with the laboratory at the latest."""
+        return self.site.popen("box", argv, log=log, **keywords)
+
+    def stop(self, child: "subprocess.Popen[Any]") -> None:
+        """End a process that the laboratory started, by its pid."""
+        self.site.stop(child)
+
+    def udp(self, name: str, address: str, port: int = 0, *, device: str | None = None) -> socket.socket:
+        """A UDP socket of the caller's process that lives in namespace `name`, bound, with a timeout of 2 s."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        handle = self.site.socket(name, family)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if device is not None:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        handle.bind((address, port))
+        handle.settimeout(2.0)
+        return handle
+
+    # --- what happens to uplinks -----------------------------------------------------------------------------
+
+    def impair(
+        self,
+        uplink: str | plan.Uplink,
+        *,
+        direction: Direction = "both",
+        delay_ms: float | None = None,
+        jitter_ms: float | None = None,
+        loss: float | None = None,
+        reorder: bool | None = None,
+        rate_kbit: float | None = None,
+    ) -> float:
+        """Change the weather of one uplink; `delay_ms` is one way, `loss` a fraction; what is None stays."""
+        changes: dict[str, float | bool] = {}
+        for key, value in (("delay_ms", delay_ms), ("jitter_ms", jitter_ms), ("loss", loss), ("rate_kbit", rate_kbit)):
+            if value is not None:
+                changes[key] = value
+        if reorder is not None:
+            changes["reorder"] = reorder
+        return self.weather.set(_uplink(uplink).isp, direction, **changes)
+
+    def blackhole(self, uplink: str | plan.Uplink, direction: Direction = "both") -> float:
+        """Swallow every packet beyond the ISP's router, without a word; the router itself still answers."""
+        return self.weather.set(_uplink(uplink).isp, direction, hole=True)
+
+    def heal(self, uplink: str | plan.Uplink) -> float:
+        """End holes, loss and jitter; the delay is the laboratory's again."""
+        return self.weather.set(
+            _uplink(uplink).isp,
+            "both",
+            hole=False,
+            loss=0.0,
+            jitter_ms=0.0,
+            reorder=False,
+            rate_kbit=0.0,
+            delay_ms=self._rtt_ms / 2,
+        )
+
+    def cut_carrier(self, uplink: str | plan.Uplink) -> float:
+        """Pull the cable at the ISP's end: the box's device says NO-CARRIER."""
+        return self._switch(uplink, up=False)
+
+    def restore_carrier(self, uplink: str | plan.Uplink) -> float:
+        """Plug it in again."""
+        return self._switch(uplink, up=True)
+
+    def _switch(self, uplink: str | plan.Uplink, *, up: bool) -> float:
+        handle = self._switches[_uplink(uplink).isp]
+        request = fcntl.ioctl(handle, _SIOCGIFFLAGS, struct.pack("16sh22x", b"box", 0))
+        (flags,) = struct.unpack_from("h", request, 16)
+        flags = flags | _IFF_UP if up else flags & ~_IFF_UP
+        at = time.monotonic()
+        fcntl.ioctl(handle, _SIOCSIFFLAGS, struct.pack("16sh22x", b"box", flags))
+        return at
+
+    def remove_device(self, uplink: str | plan.Uplink) -> float:
+        """The box's device vanishes, as a USB modem does."""
+        at = time.monotonic()
+        self.site.ip(f"link delete {_uplink(uplink).device}", "box")
+        return at
+
+    def readd_device(self, uplink: str | plan.Uplink) -> float:
+        """It comes back under the same name and MAC, down and without addresses."""
+        up = _uplink(uplink)
+        at = time.monotonic()
+        self.site.ip(topology.wire(up, {n: self.site.full(n) for n in ("box", "isp" + up.isp)}), None)
+        self.site.ip("link set box master br0\nlink set box up", "isp" + up.isp)
+        return at
+
+    def steal_address(self, uplink: str | plan.Uplink, address: str | None = None) -> float:
+        """Another host on the same wire takes the box's address and announces it (gratuitous ARP)."""
+        up = _uplink(uplink)
+        stolen = address or up.address or plan.DHCP_FIRST
+        isp = "isp" + up.isp
+        self.site.ip(f"link add thief netns {self.site.full(isp)} type veth peer name {up.device} netns "
+                     f"{self.site.full('thief')}", None)  # fmt: skip
+        self.site.ip("link set thief master br0\nlink set thief up", isp)
+        at = time.monotonic()
+        self.site.ip(f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up", "thief")
+        return at
+
+    def return_address(self, uplink: str | plan.Uplink) -> float:
+        """The other host goes away."""
+        self.site.ip(f"link delete {_uplink(uplink).device}", "thief")
+        return time.monotonic()
+
+    def start_dhcp(self) -> None:
+        """backup2's DHCP server answers (udhcpd, leases of `plan.DHCP_LEASE_S`)."""
+        if self._dhcp is not None:
+            return
+        config = self._runtime / "udhcpd.conf"
+        leases = self._runtime / "leases"
+        leases.touch()
+        config.write_text(
+            f"start {plan.DHCP_FIRST}\nend {plan.DHCP_LAST}\ninterface br0\nlease_file {leases}\n"
+            f"pidfile {self._runtime}/udhcpd.pid\nmin_lease {plan.DHCP_LEASE_S}\nconflict_time 1\noffer_time 2\n"
+            f"option lease {plan.DHCP_LEASE_S}\noption subnet 255.255.255.0\noption router {plan.BACKUP2.router}\n"
+            f"option dns {plan.BACKUP2.resolver}\n"
+        )
+        self._dhcp = self.site.popen("ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp")
+
+    def stop_dhcp(self) -> None:
+        """The DHCP server falls silent: leases run out."""
+        if self._dhcp is not None:
+            self.site.stop(self._dhcp)
+            self._dhcp = None
+
+    def public_address(self, uplink: str | plan.Uplink) -> str:
+        """The address that the far side sees now."""
+        return self._public[_uplink(uplink).isp]
+
+    def shift_public_address(self, uplink: str | plan.Uplink) -> str:
+        """The NAT of backup2 takes the next address of its pool, for running flows as well: drift. Gives it."""
+        up = _uplink(uplink)
+        if up.isp != "c":
+            raise LabError(f"uplink {up.name} has a fixed public address; only backup2's moves")
+        pool = plan.BACKUP2_POOL
+        public = pool[(pool.index(self._public["c"]) + 1) % len(pool)]
+        self.site.nft("ispc", topology.isp_nft(up, public, forward_in=False))
+        self.site.run(["conntrack", "-F"], name="ispc")
+        self._public["c"] = public
+        return public
+
+
+def await_ready(child: "subprocess.Popen[bytes]", what: str, timeout_s: float = 10.0) -> None:
+    """Wait for the line "ready" of a child; its stdout stays open and unread afterwards. Raises LabError."""
+    import select
+
+    assert child.stdout is not None
+    ready, _, _ = select.select([child.stdout], [], [], timeout_s)
+    if not ready or child.stdout.readline() != b"ready\n":
+        raise LabError(f"{what} did not start (exit code {child.poll()}): see its log")
+
+
+__all__ = ["Lab", "LabError", "secrets"]
