@@ -3,7 +3,7 @@
 Law: a client is who the kernel says it is (SO_PEERCRED), may say only what its role says, and can slow or
 stop nobody but itself: too much unread output, too many open requests or one bad line end its connection.
 
-The hub's side is `Sockets`; the other side is `connect`, or `keep_linked` for a process that outlives the hub.
+The hub's side is `Sockets`; the other is `connect`, or `keep_linked` for a process that outlives the hub.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Never
 
@@ -134,7 +135,11 @@ class Sockets:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for admission in admissions:
                 path = directory / f"{admission.role}.sock"
-                await self._open(path, admission)
+                listener, inode = _bind(path, admission.group)
+                server = await asyncio.get_running_loop().create_unix_server(
+                    partial(_Client, self, admission), sock=listener
+                )
+                self._servers.append((server, path, inode))
         except BlockingIOError:
             raise RefusedError(
                 "another daemon serves this directory",
@@ -147,27 +152,6 @@ class Sockets:
                 where=str(directory),
                 remedy="Check that the directory exists and belongs to the daemon's user",
             ) from error
-
-    async def _open(self, path: Path, admission: Admission) -> None:
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(os.fspath(fresh))
-            os.chmod(fresh, 0o660)
-            if admission.group is not None:
-                with contextlib.suppress(KeyError):  # no such group: only the owner can open the file
-                    os.chown(fresh, -1, grp.getgrnam(admission.group).gr_gid)
-            loop = asyncio.get_running_loop()
-            server = await loop.create_unix_server(
-                lambda: _Client(self, admission), sock=listener, backlog=64
-            )
-            os.rename(fresh, path)
-        except BaseException:
-            listener.close()
-            fresh.unlink(missing_ok=True)
-            raise
-        self._servers.append((server, path, path.stat().st_ino))
 
     async def adopt(self, connected: socket.socket, admission: Admission) -> None:
         """Take a connected socket (one end of a pair) as a client."""
@@ -195,9 +179,7 @@ class Sockets:
         """End all connections, close the sockets and remove their files (those of a successor are left)."""
         for server, path, inode in self._servers:
             server.close()
-            with contextlib.suppress(OSError):
-                if path.stat().st_ino == inode:
-                    path.unlink()
+            _remove(path, inode)
         for client in list(self._clients.values()):
             client.end("the daemon is stopping")
         for server, _, _ in self._servers:
@@ -344,6 +326,33 @@ class _Client(asyncio.Protocol):
         self._transport = None
         if hasattr(self, "peer"):
             self._sockets._leave(self.peer, self._why or (str(error) if error else "it closed"))
+
+
+def _bind(path: Path, group: str | None) -> tuple[socket.socket, int]:
+    """A listening socket at `path` and its inode; what stood there is replaced in one step."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(os.fspath(fresh))
+        os.chmod(fresh, 0o660)
+        if group is not None:
+            with contextlib.suppress(KeyError):  # no such group: only the owner can open the file
+                os.chown(fresh, -1, grp.getgrnam(group).gr_gid)
+        inode = fresh.stat().st_ino
+        listener.listen(64)
+        os.rename(fresh, path)
+    except BaseException:
+        listener.close()
+        fresh.unlink(missing_ok=True)
+        raise
+    return listener, inode
+
+
+def _remove(path: Path, inode: int) -> None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_ino == inode:
+            path.unlink()
 
 
 def _refusal(error: GatewayError) -> Refused:

@@ -1,7 +1,6 @@
 """The one crossing from threads and callbacks to a loop: `post` from anywhere, `next` on the loop."""
 
 import asyncio
-import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -9,7 +8,8 @@ T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """An unbounded queue in order of posting; deadlines are `time.monotonic()` seconds.
+    """An unbounded queue in order of posting; deadlines are the loop's seconds (`time.monotonic()`, unless
+    a test gave the loop another clock).
 
     Create it on the loop that will read it. One reader only.
     """
@@ -22,28 +22,27 @@ class Inbox(Generic[T]):
     def post(self, item: T) -> None:
         """Append `item`; safe from any thread. Dropped once the reader's loop has closed."""
         self._items.append(item)
+        # Seen set: the reader will look again after its next clear(), hence also at this item.
+        if self._arrived.is_set():
+            return
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             self._items.clear()
 
     async def next(self, until: float | None = None) -> T | None:
-        """The oldest item, or None once `time.monotonic()` has reached `until`."""
+        """The oldest item, or None once the loop's time has reached `until`."""
         while not self._items:
             self._arrived.clear()
             if self._items:
                 break
-            if until is None:
-                await self._arrived.wait()
-                continue
-            remaining_s = until - time.monotonic()
-            if remaining_s <= 0:
+            if until is not None and until <= self._loop.time():
                 return None
             try:
-                async with asyncio.timeout(remaining_s):
+                async with asyncio.timeout_at(until):
                     await self._arrived.wait()
             except TimeoutError:
-                return None
+                continue
         return self._items.popleft()
 
     def __len__(self) -> int:

@@ -12,8 +12,16 @@ _decoder = msgspec.json.Decoder(Envelope)
 
 
 def encode(envelope: Envelope) -> bytes:
-    """One line with its newline. Raises WireError when it would be longer than a peer accepts."""
-    line = _encoder.encode(envelope) + b"\n"
+    """One line with its newline. Raises WireError for text that is no UTF-8 (half a surrogate pair), and when
+    the line would be longer than a peer accepts."""
+    try:
+        line = _encoder.encode(envelope) + b"\n"
+    except UnicodeEncodeError as error:
+        raise WireError(
+            f"a {type(envelope.body).__name__} holds text that cannot be written as UTF-8: {error.reason}",
+            where="control socket",
+            remedy="Use names and paths of plain text",
+        ) from None
     if len(line) > MAX_LINE_BYTES:
         raise WireError(
             f"a {type(envelope.body).__name__} of {len(line)} bytes is too long",
@@ -27,7 +35,7 @@ def decode(line: bytes) -> Envelope:
     """The envelope of one line (newline optional). Raises WireError naming the field that is wrong."""
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"not a message of this protocol: {error}",
             where="control socket",
@@ -39,11 +47,15 @@ class LineSplitter:
     """Bytes in any pieces -> whole lines. Raises WireError when a line outgrows MAX_LINE_BYTES."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their newlines; empty lines are skipped."""
-        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._rest += data
+        whole: list[bytes] = []
+        if b"\n" in data:
+            *whole, rest = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(rest)
         if len(self._rest) > MAX_LINE_BYTES or any(len(line) > MAX_LINE_BYTES for line in whole):
             raise WireError(
                 f"a line is longer than {MAX_LINE_BYTES} bytes",

@@ -277,7 +277,7 @@ def test_a_link_reports_the_refusal_that_ended_it(play: Play) -> None:
 def test_silence_of_the_hub_is_an_error_with_a_remedy(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
         link = await control.adopt(await open_one("ctl"))
-        with pytest.raises(DoorError, match="no answer to GetStatus within 0.01 s"):
+        with pytest.raises(DoorError, match="no answer to GetStatus within"):
             await link.request(GetStatus(), 0.01)
         await link.close()
 
@@ -347,7 +347,7 @@ def test_a_flood_waits_in_the_client_not_in_the_hub(play: Play) -> None:
             await asyncio.get_running_loop().sock_sendall(client, line * count)
 
         sending = asyncio.create_task(flood())
-        while len(sockets.inbox) <= control.MAX_WAITING:
+        while len(sockets.inbox) <= control.MAX_WAITING:  # noqa: ASYNC110  (the inbox has one reader: us)
             await asyncio.sleep(0.001)
         most, seen = 0, 0
         while seen < count:
