@@ -71,7 +71,7 @@ def _obey(line: bytes, ways: dict[tuple[str, str], _Way]) -> dict[str, object]:
             way = ways[isp, one]
             way.path = replace(way.path, **request)
         return {
-            "at": time.monotonic(),
+            "at": time.time(),
             "carried": {f"{i}.{d}": w.carried for (i, d), w in ways.items()},
             "dropped": {f"{i}.{d}": w.dropped for (i, d), w in ways.items()},
         }
@@ -171,7 +171,7 @@ class Weather:
         self.carried: dict[str, int] = {}
 
     def set(self, isp: str, direction: Direction, **changes: float | bool) -> float:
-        """Change fields of `OneWay`; gives the monotonic time at which it took effect. No changes: read counters."""
+        """Change fields of `OneWay`; gives the Unix time at which it took effect. No changes: read counters."""
         unknown = changes.keys() - asdict(OneWay()).keys()
         if unknown:
             raise LabError(f"impairment: no such setting {', '.join(sorted(unknown))}")

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-import secrets
+import shutil
 import socket
 import struct
 import subprocess
@@ -17,6 +17,7 @@ from typing import Any, Final
 from tests.lab import plan, topology
 from tests.lab.impair import Direction, Weather
 from tests.lab.netns import LabError, Site
+from tests.lab.provider import Provider
 
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
@@ -33,8 +34,8 @@ def _uplink(which: str | plan.Uplink) -> plan.Uplink:
 class Lab:
     """One laboratory, private to its caller: several may run side by side. Needs root. Use as a context manager.
 
-    Uplinks are named by name ("main"), ISP ("a"), device ("wan0") or `plan.Uplink`. Verbs return the monotonic time
-    in seconds at which they took effect. Children die with the thread that made the Lab: keep that thread.
+    Uplinks are named by name ("main"), ISP ("a"), device ("wan0") or `plan.Uplink`. Verbs return the Unix
+    time in seconds at which they took effect: the clock of captures, of the far ends and of the provider. Children die with the thread that made the Lab: keep that thread.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Lab:
             switch.close()
         self._switches.clear()
         self.site.close()
+        shutil.rmtree(self._runtime, ignore_errors=True)
 
     def _build(self) -> None:
         site = self.site
@@ -99,6 +101,8 @@ class Lab:
         site.nft("core", topology.core_nft())
         for name, batch in topology.hosts().items():
             site.ip(batch, name)
+        if self._with_provider:
+            self.provider = Provider(site, self._runtime)
         await_ready(weather, "weather")
         for uplink in plan.UPLINKS:
             name = "isp" + uplink.isp
@@ -117,6 +121,8 @@ class Lab:
             self._start_resolver(uplink)
         self.start_dhcp()
         await_ready(internet, "internet")
+        if self._with_provider:
+            self.provider.await_ready()
 
     def _child(self, name: str | None, module: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
         """A Python child of ours that says "ready" on stdout."""
@@ -234,20 +240,20 @@ class Lab:
         request = fcntl.ioctl(handle, _SIOCGIFFLAGS, struct.pack("16sh22x", b"box", 0))
         (flags,) = struct.unpack_from("h", request, 16)
         flags = flags | _IFF_UP if up else flags & ~_IFF_UP
-        at = time.monotonic()
+        at = time.time()
         fcntl.ioctl(handle, _SIOCSIFFLAGS, struct.pack("16sh22x", b"box", flags))
         return at
 
     def remove_device(self, uplink: str | plan.Uplink) -> float:
         """The box's device vanishes, as a USB modem does."""
-        at = time.monotonic()
+        at = time.time()
         self.site.ip(f"link delete {_uplink(uplink).device}", "box")
         return at
 
     def readd_device(self, uplink: str | plan.Uplink) -> float:
         """It comes back under the same name and MAC, down and without addresses."""
         up = _uplink(uplink)
-        at = time.monotonic()
+        at = time.time()
         self.site.ip(topology.wire(up, {n: self.site.full(n) for n in ("box", "isp" + up.isp)}), None)
         self.site.ip("link set box master br0\nlink set box up", "isp" + up.isp)
         return at
@@ -260,14 +266,14 @@ class Lab:
         self.site.ip(f"link add thief netns {self.site.full(isp)} type veth peer name {up.device} netns "
                      f"{self.site.full('thief')}", None)  # fmt: skip
         self.site.ip("link set thief master br0\nlink set thief up", isp)
-        at = time.monotonic()
+        at = time.time()
         self.site.ip(f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up", "thief")
         return at
 
     def return_address(self, uplink: str | plan.Uplink) -> float:
         """The other host goes away."""
         self.site.ip(f"link delete {_uplink(uplink).device}", "thief")
-        return time.monotonic()
+        return time.time()
 
     def start_dhcp(self) -> None:
         """backup2's DHCP server answers (udhcpd, leases of `plan.DHCP_LEASE_S`)."""
@@ -317,4 +323,4 @@ def await_ready(child: "subprocess.Popen[bytes]", what: str, timeout_s: float = 
         raise LabError(f"{what} did not start (exit code {child.poll()}): see its log")
 
 
-__all__ = ["Lab", "LabError", "secrets"]
+__all__ = ["Lab", "LabError"]
