@@ -165,6 +165,7 @@ class CallEnded(Message, frozen=True, kw_only=True):
     reason: str
     moves: int
     attempts: tuple[str, ...]
+    mos: float | None = None
 
 
 ConfirmVerdict = Literal["confirmed", "refused", "no_answer", "other_address", "failed"]

@@ -167,6 +167,21 @@ inline std::string gwArrivedAt(unsigned long long rxData)
     return pj_sockaddr_print(&message->tp_info.transport->local_addr, address, sizeof(address), 3);
 }
 
+/* Turns a call's dialog to its account's present transport, so that requests which
+ * pjsua gives no path of their own (BYE above all) leave by it. 0, or -1 if unknown. */
+inline int gwTurn(int callId)
+{
+    pjsua_call *call;
+    pjsip_dialog *dialog;
+    if (!gwLock("gwTurn()", callId, &call, &dialog))
+        return -1;
+    pjsip_tpselector selector;
+    pjsua_init_tpselector(call->acc_id, &selector);
+    const pj_status_t status = pjsip_dlg_set_transport(dialog, &selector);
+    pjsip_dlg_dec_lock(dialog);
+    return status == PJ_SUCCESS ? 0 : -1;
+}
+
 } // namespace pj
 
 #endif

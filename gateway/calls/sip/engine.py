@@ -1,0 +1,314 @@
+"""Laws of the engine (law 8): one thread owns pjsua2; callbacks only post; a leg lives in one dict and is dropped
+on this thread once it is over; commands come by a queue and answers go by `post`; nothing raises across threads.
+
+An automatic garbage collection on another thread could free a pj object there and abort the process, so
+Python's cyclic collector is off while the engine runs and is called on this thread when no call is up.
+"""
+
+import gc
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pjsua2 as pj
+
+from gateway.calls import quiet
+from gateway.calls.sip import values
+from gateway.calls.sip.audio import Ends
+from gateway.calls.sip.leg import Leg
+from gateway.calls.sip.paths import Account, Paths
+from gateway.errors import DoorError
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 10
+COLLECT_EVERY_S = 60.0
+USER_AGENT = "Steadyline"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What cannot change while the engine runs. `codecs` in order of preference; ports are UDP."""
+
+    max_calls: int = 128
+    sip_port: int = 5060
+    rtp_ports: tuple[int, int] = (10_000, 10_999)
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    srtp: str = "off"
+    session_expires_s: int = 1800
+    log_level: int = 2
+
+
+Out = values.Event | quiet.Quiet | quiet.Heard
+
+
+class Engine:
+    """pjsua2 on its own thread. `post` receives every event, from that thread."""
+
+    def __init__(self, post: Callable[[Out], None], options: EngineOptions) -> None:
+        self._post = post
+        self._options = options
+        self._commands: queue.SimpleQueue[values.Command | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sip", daemon=True)
+        self.alive_at = 0.0
+        """time.monotonic() of the last turn of the engine's loop: the watchdog judges by it."""
+
+    def start(self) -> None:
+        """Start the thread; EngineUp is posted when SIP works."""
+        self._thread.start()
+
+    def do(self, command: values.Command) -> None:
+        """Queue a command; safe from any thread."""
+        self._commands.put(command)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Hang up everything and end the thread; waits at most `timeout_s`."""
+        self._commands.put(None)
+        self._thread.join(timeout_s)
+
+    @property
+    def running(self) -> bool:
+        """False once the thread has ended, for whatever reason."""
+        return self._thread.is_alive()
+
+    # --- the thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        gc.disable()
+        try:
+            session = _Session(self._post, self._options)
+            try:
+                self._post(values.EngineUp(session.version))
+                self._serve(session)
+            finally:
+                session.close()
+        except Exception:
+            log.exception("the SIP engine ended")
+        finally:
+            gc.enable()
+
+    def _serve(self, session: "_Session") -> None:
+        collect_at = time.monotonic() + COLLECT_EVERY_S
+        while True:
+            session.turn(POLL_MS)
+            while True:
+                try:
+                    command = self._commands.get_nowait()
+                except queue.Empty:
+                    break
+                if command is None:
+                    return
+                session.perform(command)
+            now = time.monotonic()
+            self.alive_at = now
+            session.listen(now)
+            if now >= collect_at and not session.legs:
+                collect_at = now + COLLECT_EVERY_S
+                gc.collect()
+
+
+class _LogWriter(pj.LogWriter):
+    """pj's own log lines, into ours. pj levels: 1 error, 2 warning, 3 and up detail."""
+
+    def write(self, entry: pj.LogEntry) -> None:
+        level = {1: logging.ERROR, 2: logging.WARNING}.get(entry.level, logging.DEBUG)
+        log.log(level, "%s", entry.msg.rstrip())
+
+
+class _Endpoint(pj.Endpoint):
+    """pj's endpoint, with the account of an incoming call chosen by the socket that it came in by."""
+
+    def __init__(self, choose: Callable[[str], int | None]) -> None:
+        super().__init__()
+        self._choose = choose
+
+    def onSelectAccount(self, prm: pj.OnSelectAccountParam) -> None:
+        account = self._choose(pj.gwArrivedAt(prm.rdata.pjRxData))
+        if account is not None:
+            prm.accountIndex = account
+
+
+class _Session:
+    """Everything that exists only on the engine's thread."""
+
+    def __init__(self, post: Callable[[Out], None], options: EngineOptions) -> None:
+        self.post = post
+        self.options = options
+        self.legs: dict[int, Leg] = {}
+        self._incoming = 0
+        self._quiet = quiet.QuietDetector()
+        self.endpoint = _Endpoint(self._account_of)
+        self.endpoint.libCreate()
+        self._configure()
+        self.paths = Paths(self.endpoint, options, post, self._on_incoming)
+        self.ends = Ends()
+        self.endpoint.libStart()
+        self.endpoint.audDevManager().setNullDev()
+        self._preferred: tuple[str, ...] = ()
+        self._prefer(options.codecs)
+        pj.gwKeepCallsAfterTimeout(True)
+        self.version = str(self.endpoint.libVersion().full)
+
+    def _configure(self) -> None:
+        wideband = any(name.lower() in ("g722", "opus") for name in self.options.codecs[:1])
+        config = pj.EpConfig()
+        config.uaConfig.maxCalls = self.options.max_calls
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.mainThreadOnly = True
+        config.uaConfig.userAgent = USER_AGENT
+        config.medConfig.clockRate = config.medConfig.sndClockRate = 16_000 if wideband else 8_000
+        config.medConfig.channelCount = 1
+        config.medConfig.audioFramePtime = 20
+        config.medConfig.noVad = True
+        config.medConfig.ecTailLen = 0
+        config.medConfig.hasIoqueue = True
+        config.medConfig.threadCnt = 1
+        self._writer = _LogWriter()
+        config.logConfig.level = config.logConfig.consoleLevel = self.options.log_level
+        config.logConfig.writer = self._writer
+        config.logConfig.msgLogging = 0
+        self.endpoint.libInit(config)
+
+    def _prefer(self, codecs: tuple[str, ...]) -> None:
+        """Offer these codecs, in this order, and no others, from now on."""
+        if codecs == self._preferred:
+            return
+        self._preferred = codecs
+        for info in self.endpoint.codecEnum2():
+            rank = [n for n, name in enumerate(codecs) if info.codecId.lower().startswith(name.lower() + "/")]
+            self.endpoint.codecSetPriority(info.codecId, 250 - rank[0] if rank else 0)
+
+    def turn(self, wait_ms: int) -> None:
+        """Let pjsip work for at most `wait_ms`; callbacks run here."""
+        self.endpoint.libHandleEvents(wait_ms)
+        for number in [n for n, leg in self.legs.items() if leg.over]:
+            del self.legs[number]
+
+    def listen(self, now: float) -> None:
+        """Look at what every leg has received; post suspicions of silence."""
+        if not self.legs:
+            return
+        heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
+        for one in heard:
+            if self.legs[one.leg].speaks(one.rx_packets, now):
+                self.post(values.LegSpoke(one.leg))
+        for event in self._quiet.poll(now, heard):
+            self.post(event)
+
+    def close(self) -> None:
+        """The order that pjsip demands: calls, ends, accounts, library."""
+        self.endpoint.hangupAllCalls()
+        deadline = time.monotonic() + 0.5
+        while self.legs and time.monotonic() < deadline:
+            self.turn(POLL_MS)
+        self.legs.clear()
+        self.ends.close()
+        self.paths.close()
+        gc.collect()
+        self.endpoint.libDestroy()
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def perform(self, command: values.Command) -> None:
+        """Do one command; what fails is posted as an event that names it."""
+        try:
+            self._perform(command)
+        except (pj.Error, DoorError) as error:
+            why = f"{error.reason} ({error.status})" if isinstance(error, pj.Error) else error.what
+            if isinstance(command, values.StartLeg):
+                self.legs.pop(command.leg, None)
+                self.post(values.LegEnded(command.leg, 0, why))
+            elif isinstance(command, values.Reinvite):
+                self.post(values.ReinviteBlocked(command.leg, why))
+            elif isinstance(command, values.BindPath):
+                self.post(values.PathBound(command.uplink, command.local, why))
+            else:
+                self.post(values.CommandFailed(command, why))
+
+    def _perform(self, command: values.Command) -> None:
+        match command:
+            case values.BindPath():
+                self.paths.bind(command)
+                self.post(values.PathBound(command.uplink, command.local))
+            case values.StartLeg():
+                self._start(command)
+            case values.OpenEnd():
+                self.ends.open(command.end, command.play, command.record)
+            case values.Play():
+                self.ends.get(command.end).play(command.path)
+            case values.CloseEnd():
+                self.ends.close_one(command.end)
+                self.post(values.EndClosed(command.end))
+            case values.Register():
+                self.paths.register(command)
+            case values.KeepAlive():
+                self.paths.keep_alive(command)
+            case _:
+                leg = self.legs.get(command.leg)
+                if leg is not None and not leg.over:
+                    self._perform_on(leg, command)
+
+    def _perform_on(
+        self,
+        leg: Leg,
+        command: values.Reinvite
+        | values.EndLeg
+        | values.AnswerLeg
+        | values.HoldLeg
+        | values.SendDigits
+        | values.Connect
+        | values.Disconnect,
+    ) -> None:
+        match command:
+            case values.Reinvite():
+                with self.paths.pointed(leg.account, command.uplink, command.hop):
+                    leg.move(command.uplink)
+            case values.EndLeg():
+                self._end(leg, command)
+            case values.AnswerLeg():
+                leg.answer_with(command.code)
+            case values.HoldLeg():
+                leg.hold(command.on)
+            case values.SendDigits():
+                leg.dialDtmf(command.digits)
+            case values.Connect():
+                leg.connect(self.ends.get(command.end))
+            case values.Disconnect():
+                leg.connect(None)
+
+    def _start(self, command: values.StartLeg) -> None:
+        account = self.paths.account(command.uplink)
+        replaced = self.legs.get(command.replaces) if command.replaces is not None else None
+        with self.paths.pointed(account, command.uplink, command.hop):
+            leg = Leg(account, command.leg, command.uplink, self.post)
+            self.legs[command.leg] = leg
+            self._prefer(command.codecs or self.options.codecs)
+            try:
+                leg.start(command, replaced)
+            finally:
+                if command.codecs:
+                    self._prefer(self.options.codecs)
+
+    def _end(self, leg: Leg, command: values.EndLeg) -> None:
+        if command.uplink and command.uplink != leg.uplink and self.paths.has(command.uplink):
+            with self.paths.pointed(leg.account, command.uplink, None):
+                leg.turn()
+                leg.end(command.code)
+        else:
+            leg.end(command.code)
+
+    # --- callbacks --------------------------------------------------------------------------------
+
+    def _account_of(self, arrived_at: str) -> int | None:
+        account = self.paths.account_at(arrived_at)
+        return None if account is None else int(account.getId())
+
+    def _on_incoming(self, account: Account, uplink: str, call_id: int, source: str) -> None:
+        self._incoming -= 1
+        leg = Leg(account, self._incoming, uplink, self.post, call_id)
+        self.legs[leg.number] = leg
+        called, caller = leg.parties()
+        self.post(values.LegIncoming(leg.number, uplink, called, caller, source))

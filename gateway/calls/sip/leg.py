@@ -1,0 +1,255 @@
+"""One SIP dialog with its audio. Every callback posts one frozen event and returns."""
+
+import re
+from collections.abc import Callable
+
+import pjsua2 as pj
+
+from gateway.calls.quiet import LegHeard
+from gateway.calls.sip import values
+from gateway.calls.sip.audio import WavEnd
+from gateway.calls.sip.paths import Account
+
+MOVE_FLAGS = pj.PJSUA_CALL_REINIT_MEDIA | pj.PJSUA_CALL_UPDATE_CONTACT | pj.PJSUA_CALL_UPDATE_VIA
+_USER = re.compile(r"sips?:([^@>;]*)@")
+_RETRY_AFTER = re.compile(r"^Retry-After:\s*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
+DECLINE = 603
+_MEDIA_STATES: dict[int, values.MediaState] = {
+    pj.PJSUA_CALL_MEDIA_ACTIVE: "up",
+    pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: "held",
+    pj.PJSUA_CALL_MEDIA_REMOTE_HOLD: "remote_held",
+}
+
+
+class Leg(pj.Call):
+    """A call of pjsua2 under our own number. It refuses to be transferred or replaced from outside."""
+
+    def __init__(
+        self,
+        account: Account,
+        number: int,
+        uplink: str,
+        post: Callable[[values.Event], None],
+        call_id: int = pj.PJSUA_INVALID_ID,
+    ) -> None:
+        super().__init__(account, call_id)
+        self.account = account
+        self.number = number
+        self.uplink = uplink
+        self.over = False
+        self.has_media = False
+        self._post = post
+        self._end: WavEnd | None = None
+        self._audio: pj.AudioMedia | None = None
+        self._media_index = -1
+        self._confirmed = False
+        self._held = False
+        self._remote_held = False
+        self._pending: str | None = None
+        self._rx_before = 0
+        self._retry_after_s: float | None = None
+        self._quality = (0.0, 0.0, 0.0)
+        self._rx_seen = 0
+        self._spoke_at = self._told_at = 0.0
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def start(self, command: values.StartLeg, replaced: "Leg | None") -> None:
+        """Send the INVITE. From carries the CallerID (E.164 digits), To the number dialled."""
+        parameters = _one_audio()
+        option = parameters.txOption
+        who = "anonymous" if command.anonymous else command.caller_id
+        host = "anonymous.invalid" if command.anonymous else command.domain
+        option.localUri = f"<sip:{who}@{host}>"
+        headers = []
+        if command.assert_identity or command.anonymous:
+            headers.append(("P-Asserted-Identity", f"<sip:{command.caller_id}@{command.domain}>"))
+        if command.anonymous:
+            headers.append(("Privacy", "id"))
+        if replaced is not None:
+            call_id, local_tag, remote_tag = pj.gwDialogIds(replaced.getId()).split("\n")
+            headers.append(("Replaces", f"{call_id};to-tag={remote_tag};from-tag={local_tag}"))
+            headers.append(("Require", "replaces"))
+        for name, value in headers:
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
+            option.headers.append(header)
+        self.makeCall(f"sip:{command.number}@{command.domain}", parameters)
+
+    def move(self, uplink: str) -> None:
+        """re-INVITE with everything of the new path; the account must point there while this runs.
+
+        A transaction that waits on the old path is given up first; its end is not reported.
+        """
+        self._pending = None
+        pj.gwAbandonInvite(self.getId())
+        self._send_reinvite(MOVE_FLAGS)
+        self._pending = "move"
+        self.uplink = uplink
+
+    def hold(self, on: bool) -> None:
+        """re-INVITE with or without hold."""
+        if on:
+            self.setHold(_one_audio())
+        else:
+            self._send_reinvite(pj.PJSUA_CALL_UNHOLD)
+        self._pending = "hold"
+        self._held = on
+
+    def _send_reinvite(self, flags: int) -> None:
+        parameters = _one_audio()
+        parameters.opt.flag = flags
+        self.reinvite(parameters)
+
+    def answer_with(self, code: int) -> None:
+        """Respond to the incoming INVITE."""
+        parameters = _one_audio()
+        parameters.statusCode = code
+        self.answer(parameters)
+
+    def turn(self) -> None:
+        """What is sent in this dialog from now on leaves where the account points."""
+        pj.gwTurn(self.getId())
+
+    def end(self, code: int) -> None:
+        """BYE, CANCEL or a refusal."""
+        parameters = pj.CallOpParam()
+        if code:
+            parameters.statusCode = code
+        self.hangup(parameters)
+
+    def connect(self, end: WavEnd | None) -> None:
+        """Join the audio to this end from now on, also after every re-creation; None parts them."""
+        if self._audio is not None and self._end is not None and end is not self._end:
+            self._end.part(self._audio)
+        self._end = end
+        if self._audio is not None and end is not None:
+            end.join(self._audio)
+
+    def parties(self) -> tuple[str, str]:
+        """(called, caller): the user parts of the URIs of an incoming INVITE."""
+        info = self.getInfo()
+        return _user(info.localUri), _user(info.remoteUri)
+
+    # --- what was heard ---------------------------------------------------------------------------
+
+    def heard(self) -> LegHeard:
+        """How many RTP packets have come in, and whether any are to be expected."""
+        return LegHeard(
+            leg=self.number,
+            uplink=self.uplink,
+            rx_packets=self._rx_before + self._count(),
+            expects_media=self._confirmed and not (self._held or self._remote_held or self._pending),
+        )
+
+    def speaks(self, rx_packets: int, now: float) -> bool:
+        """True when more has come in than before and that has not been said within a second."""
+        more, silent = rx_packets > self._rx_seen, now - self._spoke_at > 0.2
+        self._rx_seen = rx_packets
+        if not more:
+            return False
+        self._spoke_at = now
+        if not silent and now - self._told_at < 1.0:
+            return False
+        self._told_at = now
+        return True
+
+    def _count(self) -> int:
+        return int(self.getStreamStat(self._media_index).rtcp.rxStat.pkt) if self.has_media else 0
+
+    # --- callbacks --------------------------------------------------------------------------------
+
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:
+        info = self.getInfo()
+        if info.state in (pj.PJSIP_INV_STATE_EARLY, pj.PJSIP_INV_STATE_CALLING):
+            if info.role == pj.PJSIP_ROLE_UAC and 100 < info.lastStatusCode < 200:
+                self._post(values.LegProgress(self.number, int(info.lastStatusCode)))
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._confirmed = True
+            self._post(values.LegAnswered(self.number))
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED and not self.over:
+            self.over = True
+            loss, jitter_ms, rtt_ms = self._quality
+            self._post(
+                values.LegEnded(
+                    self.number,
+                    int(info.lastStatusCode),
+                    str(info.lastReason),
+                    answered=self._confirmed,
+                    retry_after_s=self._retry_after_s,
+                    rx_packets=self._rx_before,
+                    loss=loss,
+                    jitter_ms=jitter_ms,
+                    rtt_ms=rtt_ms,
+                )
+            )
+            self._audio = self._end = None
+
+    def onStreamDestroyed(self, prm: pj.OnStreamDestroyedParam) -> None:
+        """A new stream counts from 0 again: keep what this one has counted."""
+        if not self.has_media or int(prm.streamIdx) != self._media_index:
+            return
+        rtcp = self.getStreamStat(self._media_index).rtcp
+        received = rtcp.rxStat
+        self._rx_before += int(received.pkt)
+        self._quality = (
+            received.loss / max(1, received.pkt + received.loss),
+            received.jitterUsec.mean / 1000,
+            rtcp.rttUsec.mean / 1000,
+        )
+        self.has_media = False
+        self._audio = None
+
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
+        event = prm.e.body.tsxState
+        tsx = event.tsx
+        if tsx.role != pj.PJSIP_ROLE_UAC or tsx.method != "INVITE" or tsx.statusCode < 200:
+            return
+        if tsx.statusCode == 503 and event.type == pj.PJSIP_EVENT_RX_MSG:
+            found = _RETRY_AFTER.search(event.src.rdata.wholeMsg)
+            if found:
+                self._retry_after_s = float(found.group(1))
+        if self._confirmed and self._pending:
+            move, self._pending = self._pending == "move", None
+            self._post(values.LegReinvited(self.number, int(tsx.statusCode), str(tsx.statusText), move))
+
+    def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
+        info = self.getInfo()
+        self._audio = None
+        state: values.MediaState = "lost"
+        codec = ""
+        for media in info.media:
+            if media.type == pj.PJMEDIA_TYPE_AUDIO:
+                state = _MEDIA_STATES.get(media.status, "lost")
+                if state in ("up", "remote_held"):
+                    self._media_index = int(media.index)
+                    self._audio = self.getAudioMedia(self._media_index)
+                    codec = str(self.getStreamInfo(self._media_index).codecName)
+                break
+        self._remote_held = state == "remote_held"
+        self.has_media = self._audio is not None
+        if self._audio is not None and self._end is not None:
+            self._end.join(self._audio)
+        self._post(values.LegMedia(self.number, state, codec))
+
+    def onDtmfDigit(self, prm: pj.OnDtmfDigitParam) -> None:
+        self._post(values.LegDigit(self.number, str(prm.digit)))
+
+    def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
+        prm.statusCode = DECLINE  # law 10: REFER dials nothing
+
+    def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:
+        prm.statusCode = DECLINE  # law 10: nobody takes over a call of ours
+
+
+def _one_audio() -> pj.CallOpParam:
+    """One audio stream and nothing else: pjsua's default adds a text stream, whose end blocks for 0.3 s."""
+    parameters = pj.CallOpParam(True)
+    parameters.opt.audioCount = 1
+    parameters.opt.videoCount = parameters.opt.textCount = 0
+    return parameters
+
+
+def _user(uri: str) -> str:
+    found = _USER.search(uri)
+    return found.group(1) if found else ""

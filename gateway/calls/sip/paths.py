@@ -1,0 +1,235 @@
+"""One SIP socket and one account per uplink, bound before it is needed (law 9).
+
+A call belongs to an account for ever, and pjsua takes socket, Contact and RTP address from the account at the
+moment of a request. So an account is *pointed* at the path that the request is for, and pointed home again.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pjsua2 as pj
+
+from gateway.calls.sip import values
+
+if TYPE_CHECKING:
+    from gateway.calls.sip.engine import EngineOptions
+
+OnIncoming = Callable[["Account", str, int, str], None]
+LOGIN = "login"
+
+_TRANSPORTS = {
+    ("udp", 4): pj.PJSIP_TRANSPORT_UDP,
+    ("udp", 6): pj.PJSIP_TRANSPORT_UDP6,
+    ("tcp", 4): pj.PJSIP_TRANSPORT_TCP,
+    ("tcp", 6): pj.PJSIP_TRANSPORT_TCP6,
+    ("tls", 4): pj.PJSIP_TRANSPORT_TLS,
+    ("tls", 6): pj.PJSIP_TRANSPORT_TLS6,
+}
+_SRTP = {
+    "off": pj.PJMEDIA_SRTP_DISABLED,
+    "offer": pj.PJMEDIA_SRTP_OPTIONAL,
+    "require": pj.PJMEDIA_SRTP_MANDATORY,
+}
+OPTIONS_TOKEN = 1
+
+
+class Account(pj.Account):
+    """An account of one uplink, or of the free login."""
+
+    def __init__(self, uplink: str, post: Callable[[values.Event], None], on_incoming: OnIncoming) -> None:
+        super().__init__()
+        self.uplink = uplink
+        self._post = post
+        self._on_incoming = on_incoming
+
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        self._on_incoming(self, self.uplink, prm.callId, str(prm.rdata.srcAddress))
+
+    def onRegState(self, prm: pj.OnRegStateParam) -> None:
+        expires_s = int(prm.expiration) if prm.code // 100 == 2 else 0
+        self._post(values.Registered(self.uplink, int(prm.code), str(prm.reason), max(0, expires_s)))
+
+    def onSendRequest(self, prm: pj.OnSendRequestParam) -> None:
+        tsx = prm.e.body.tsxState.tsx
+        observed = ""
+        if prm.e.body.tsxState.type == pj.PJSIP_EVENT_RX_MSG:
+            observed = _received(prm.e.body.tsxState.src.rdata.wholeMsg)
+        self._post(values.KeptAlive(self.uplink, int(tsx.statusCode), observed))
+
+
+class Paths:
+    """Sockets and accounts by uplink. Used on the engine's thread only."""
+
+    def __init__(
+        self,
+        endpoint: pj.Endpoint,
+        options: "EngineOptions",
+        post: Callable[[values.Event], None],
+        on_incoming: OnIncoming,
+    ) -> None:
+        self._endpoint = endpoint
+        self._options = options
+        self._post = post
+        self._on_incoming = on_incoming
+        self._bound: dict[str, values.BindPath] = {}
+        self._sockets: dict[values.BindPath, int] = {}
+        self._accounts: dict[str, Account] = {}
+        self._configs: dict[str, pj.AccountConfig] = {}
+        self._login_at = ""
+
+    def bind(self, command: values.BindPath) -> None:
+        """Open the socket of an uplink, or reuse the one that is open. Raises pj.Error."""
+        if self._bound.get(command.uplink) == command:
+            return
+        if command not in self._sockets:
+            config = pj.TransportConfig()
+            config.port = self._options.sip_port
+            config.boundAddress = command.local
+            config.publicAddress = command.public if command.public != command.local else ""
+            kind = _TRANSPORTS[command.transport, ip_address(command.local).version]
+            self._sockets[command] = self._endpoint.transportCreate(kind, config)
+        self._bound[command.uplink] = command
+        if command.uplink in self._accounts:
+            self._point(self._accounts[command.uplink], command.uplink, None)
+            return
+        account = Account(command.uplink, self._post, self._on_incoming)
+        account.create(self._config(command.uplink, f"sip:{command.uplink}@{_host(command.local)}"))
+        self._accounts[command.uplink] = account
+
+    def has(self, uplink: str) -> bool:
+        """True when the uplink has a socket."""
+        return uplink in self._accounts
+
+    def account(self, uplink: str) -> Account:
+        """Raises pj.Error (not found) when the uplink has no socket."""
+        if uplink not in self._accounts:
+            raise pj.Error(70006, "no socket", f"no SIP socket on {uplink} yet", "paths.py", 0)
+        return self._accounts[uplink]
+
+    def account_at(self, arrived_at: str) -> Account | None:
+        """The account of the socket with this local address."""
+        host = arrived_at.rsplit(":", 1)[0].strip("[]")
+        for uplink, bound in self._bound.items():
+            if bound.local == host:
+                return self._accounts.get(uplink)
+        return None
+
+    @contextmanager
+    def pointed(self, account: Account, uplink: str, hop: values.Hop | None) -> Iterator[None]:
+        """While this lasts, requests of `account` use the socket, addresses and server given."""
+        self.account(uplink)
+        self._point(account, uplink, hop)
+        try:
+            yield
+        finally:
+            if account.uplink != uplink:
+                self._point(account, account.uplink, None)
+
+    def register(self, command: values.Register) -> None:
+        """Create or move the registration of the free login."""
+        self.account(command.uplink)
+        account = self._accounts.get(LOGIN)
+        config = self._configs.get(LOGIN) or self._config(
+            command.uplink, f"sip:{command.login}@{command.domain}", LOGIN
+        )
+        config.regConfig.registrarUri = f"sip:{command.domain}"
+        config.regConfig.timeoutSec = command.expires_s
+        config.regConfig.retryIntervalSec = 15
+        config.regConfig.firstRetryIntervalSec = 2
+        config.sipConfig.authCreds.clear()
+        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", command.login, 0, command.password))
+        self._aim(config, command.uplink, command.hop)
+        if account is None:
+            account = Account(command.uplink, self._post, self._on_incoming)
+            account.create(config)
+            self._accounts[LOGIN] = account
+        else:
+            account.uplink = command.uplink
+            account.modify(config)
+
+    def keep_alive(self, command: values.KeepAlive) -> None:
+        """OPTIONS out of the uplink's own SIP socket."""
+        account = self.account(command.uplink)
+        parameters = pj.SendRequestParam()
+        parameters.method = "OPTIONS"
+        parameters.txOption.targetUri = f"sip:{command.domain}"
+        self._point(account, command.uplink, command.hop)
+        account.sendRequest(parameters)
+
+    def close(self) -> None:
+        """Drop all accounts; sockets close with the library."""
+        for account in self._accounts.values():
+            account.shutdown()
+        self._accounts.clear()
+        self._configs.clear()
+
+    def _point(self, account: Account, uplink: str, hop: values.Hop | None) -> None:
+        key = next(name for name, known in self._accounts.items() if known is account)
+        config = self._configs[key]
+        if self._aim(config, uplink, hop):
+            account.modify(config)
+
+    def _aim(self, config: pj.AccountConfig, uplink: str, hop: values.Hop | None) -> bool:
+        """Write path and server into an account's configuration; True when something changed."""
+        bound = self._bound[uplink]
+        socket = self._sockets[bound]
+        route = ""
+        if hop is not None:
+            transport = "" if hop.transport == "udp" else f";transport={hop.transport}"
+            route = f"sip:{_host(hop.address)}:{hop.port}{transport};lr;hide"
+        public = bound.public if bound.public != bound.local else ""
+        media = config.mediaConfig.transportConfig
+        before = (config.sipConfig.transportId, media.boundAddress, media.publicAddress)
+        proxies = list(config.sipConfig.proxies)
+        if before == (socket, bound.local, public) and (hop is None or proxies == [route]):
+            return False
+        config.sipConfig.transportId = socket
+        media.boundAddress, media.publicAddress = bound.local, public
+        if hop is not None:
+            config.sipConfig.proxies.clear()
+            config.sipConfig.proxies.append(route)
+        return True
+
+    def _config(self, uplink: str, identity: str, key: str = "") -> pj.AccountConfig:
+        config = pj.AccountConfig()
+        config.idUri = identity
+        config.regConfig.registrarUri = ""
+        config.regConfig.disableRegOnModify = False
+        config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
+        config.callConfig.timerSessExpiresSec = self._options.session_expires_s
+        config.callConfig.prackUse = pj.PJSUA_100REL_OPTIONAL
+        first, last = self._options.rtp_ports
+        config.mediaConfig.transportConfig.port = first
+        config.mediaConfig.transportConfig.portRange = last - first
+        config.mediaConfig.transportConfig.qosType = pj.PJ_QOS_TYPE_VOICE
+        config.mediaConfig.srtpUse = _SRTP[self._options.srtp]
+        config.mediaConfig.srtpSecureSignaling = 0
+        nat = config.natConfig
+        nat.viaRewriteUse = nat.contactRewriteUse = nat.sdpNatRewriteUse = nat.sipOutboundUse = 0
+        nat.iceEnabled = False
+        if ip_address(self._bound[uplink].local).version == 6:
+            config.sipConfig.ipv6Use = config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY
+        self._configs[key or uplink] = config
+        self._aim(config, uplink, None)
+        return config
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _received(message: str) -> str:
+    """The `received` parameter of the topmost Via, else its host (RFC 3261 §18.2.1)."""
+    for line in message.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip().lower() in ("via", "v"):
+            parameters = value.split(",")[0].split(";")
+            for parameter in parameters[1:]:
+                key, _, text = parameter.partition("=")
+                if key.strip().lower() == "received":
+                    return text.strip()
+            sent_by = parameters[0].split()[-1] if parameters[0].split() else ""
+            return sent_by.rsplit(":", 1)[0].strip("[]")
+    return ""

@@ -1,0 +1,170 @@
+"""The calls process: opens the engine, the phones and the link to the daemon, and lets the trunk's loop run.
+
+It decides nothing. Without the daemon it goes on with what it was told last; running calls never depend on it.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+from gateway import messages as m
+from gateway.calls import quiet
+from gateway.calls.sip import Engine, EngineOptions
+from gateway.calls.sip import values as v
+from gateway.calls.trunk import Trunk
+from gateway.control import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
+from gateway.errors import DoorError, GatewayError
+from gateway.inbox import Inbox
+from gateway.phones.virtual import VirtualPhone
+from gateway.service import Service
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS = 128
+ENGINE_SILENT_S = 5.0
+"""An engine thread that has not turned for so long hangs: the watchdog is not fed any more."""
+TURN_S = 1.0
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_Event = LinkEvent | v.Event | quiet.Quiet | quiet.Heard
+
+
+class Exchange:
+    """Everything of the calls process, for one life of its engine."""
+
+    def __init__(self, inbox: Inbox[_Event], service: Service) -> None:
+        self._inbox = inbox
+        self._service = service
+        self._link: Link | None = None
+        self._engine: Engine | None = None
+        self._options: EngineOptions | None = None
+        self._trunk: Trunk | None = None
+        self._paths: m.Paths | None = None
+
+    async def run(self) -> None:
+        """Until the engine ends (DoorError: systemd starts us anew) or new settings need another engine."""
+        self._service.ready()
+        while True:
+            due = time.monotonic() + TURN_S
+            if self._trunk and self._trunk.due is not None:
+                due = min(due, self._trunk.due)
+            event = await self._inbox.next(until=due)
+            if event is not None:
+                self._take(event)
+            if self._trunk:
+                self._trunk.tick()
+            self._feed_watchdog()
+
+    def _take(self, event: _Event) -> None:
+        match event:
+            case LinkUp():
+                self._link = event.link
+                self._send(m.CallsReady(pid=os.getpid(), engine="pjsip", max_calls=MAX_CALLS))
+                if self._trunk:
+                    self._trunk.publish(always=True)
+            case LinkDown():
+                self._link = None
+                log.warning("the daemon is gone (%s); calls go on as they are", event.why)
+            case LinkSaid():
+                self._said(event)
+            case _:
+                if self._trunk:
+                    self._trunk.engine_event(event)
+
+    def _said(self, said: LinkSaid) -> None:
+        body, number = said.envelope.body, said.envelope.id
+        try:
+            match body:
+                case m.TrunkPlan():
+                    self._planned(body)
+                case m.Paths():
+                    self._paths = body
+                    if self._trunk:
+                        self._trunk.paths(body)
+                case m.ConfirmAddress():
+                    self._ready().confirm(
+                        body.uplink, lambda result: said.link.send(result, re=number) if number else None
+                    )
+                case _ if isinstance(body, m.Verb):
+                    done = self._ready().verb(body)
+                    if number:
+                        said.link.send(done, re=number)
+                case _:
+                    log.warning("the daemon sent a %s; it is ignored", type(body).__name__)
+        except GatewayError as error:
+            if number:
+                refused = m.Refused(what=error.what, where=error.where, remedy=error.remedy)
+                said.link.send(refused, re=number)
+            else:
+                log.error("%s", error)
+
+    def _ready(self) -> Trunk:
+        if self._trunk is None:
+            raise DoorError("the trunk's settings have not come yet", where="calls process", remedy="Try again")
+        return self._trunk
+
+    def _planned(self, plan: m.TrunkPlan) -> None:
+        options = EngineOptions(
+            max_calls=MAX_CALLS,
+            sip_port=plan.sip_port,
+            rtp_ports=plan.rtp_ports,
+            codecs=plan.codecs,
+            srtp=plan.srtp,
+            session_expires_s=plan.session_expires_s,
+        )
+        phones = {phone.name: VirtualPhone(phone) for phone in plan.phones}
+        if self._trunk is not None and options == self._options:
+            self._trunk.replan(plan, phones)
+            return
+        if self._trunk is not None:
+            raise SystemExit("the SIP engine's settings have changed; starting anew with them")
+        self._options = options
+        self._engine = Engine(self._inbox.post, options)
+        self._engine.start()
+        self._trunk = Trunk(plan, self._engine, phones, self._send)
+        if self._paths:
+            self._trunk.paths(self._paths)
+
+    def _send(self, message: m.FromCalls) -> None:
+        if self._link is not None:
+            self._link.send(message)
+
+    def _feed_watchdog(self) -> None:
+        if self._engine is None:
+            self._service.watchdog()
+            return
+        if not self._engine.running:
+            raise DoorError("the SIP engine ended", where="calls process", remedy="See the lines above")
+        if time.monotonic() - self._engine.alive_at < ENGINE_SILENT_S or not self._engine.alive_at:
+            self._service.watchdog()
+
+    def stop(self) -> None:
+        """Hang up what is up, in order."""
+        self._service.stopping()
+        if self._engine is not None:
+            self._engine.stop()
+
+
+async def serve(run_directory: Path) -> None:
+    """The calls process until it is told to stop (SIGTERM) or its engine ends."""
+    inbox: Inbox[_Event] = Inbox()
+    exchange = Exchange(inbox, Service())
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for signal_number in _STOP_SIGNALS:
+        loop.add_signal_handler(signal_number, stop.set)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(keep_linked(run_directory / "calls.sock", inbox), name="link"),
+                tasks.create_task(exchange.run(), name="exchange"),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    finally:
+        exchange.stop()
