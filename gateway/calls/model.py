@@ -11,9 +11,10 @@ from typing import Literal
 
 from gateway.messages import Paths, PathState, Server
 
+Direction = Literal["out", "in"]
 Codecs = Literal["usual", "fallback"]
 CallState = Literal["trying", "early", "ringing", "answering", "up", "ended"]
-MoveState = Literal["steady", "stranded", "moving", "glare", "replacing"]
+MoveState = Literal["stranded", "moving", "glare", "replacing"]
 MoveHow = Literal["reinvite", "replaces", "redial"]
 
 
@@ -52,6 +53,28 @@ class Ways:
     def target(self) -> str:
         """Where a running call can be moved to now; empty: nowhere."""
         return self.active if self.state(self.active) == "fit" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long each thing may take, in seconds."""
+
+    silence_s: float = 4.0
+    """An INVITE without any answer."""
+    ring_s: float = 180.0
+    """A phone that rings, here or there."""
+    reinvite_s: float = 2.0
+    """The answer to a re-INVITE on the new way."""
+    replaces_s: float = 1.5
+    """The answer to an INVITE with Replaces."""
+    decide_s: float = 4.0
+    """A whole move, until the call runs again, is dialled anew or is ended."""
+    stranded_s: float = 15.0
+    """A running call without any way to go, which the phone's side was told of."""
+    media_s: float = 1.5
+    """The first RTP after a move, when the far end spoke before."""
+    ack_s: float = 4.0
+    """The ACK to our 200."""
 
 
 # --- what happens: from the door -------------------------------------------------------------------

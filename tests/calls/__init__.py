@@ -1,0 +1,1 @@
+"""The calls room: tables driven by scripts and by arbitrary events."""
