@@ -49,7 +49,9 @@ async def serve(addresses: list[str]) -> None:
     loop = asyncio.get_running_loop()
     for address in addresses:
         for stun, port in ((True, plan.STUN_SERVERS[0][1]), (False, plan.ECHO_PORT)):
-            await loop.create_datagram_endpoint(lambda stun=stun: _Server(stun=stun), local_addr=(address, port))  # type: ignore[misc]
+            await loop.create_datagram_endpoint(
+                lambda stun=stun: _Server(stun=stun), local_addr=(address, port)
+            )  # type: ignore[misc]
     print("ready", flush=True)
     await asyncio.Event().wait()
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from tests.lab import plan, topology
 from tests.lab.impair import Direction, Weather
-from tests.lab.netns import LabError, Site
+from tests.lab.farend import FarEnds
+from tests.lab.netns import LabError, Site, await_ready
 from tests.lab.provider import Provider
 
 _SIOCGIFFLAGS: Final = 0x8913
@@ -94,7 +95,11 @@ class Lab:
             site.sysctl(name, topology.HOST_SYSCTLS)
         control = self._runtime / "weather"
         weather = self._child(
-            None, "tests.lab.impair", str(control), *(f"{i}={full['isp' + i]}" for i in topology.ISPS), log="weather"
+            None,
+            "tests.lab.impair",
+            str(control),
+            *(f"{i}={full['isp' + i]}" for i in topology.ISPS),
+            log="weather",
         )
         site.ip(topology.links(full), None)
         site.ip(topology.core(), "core")
@@ -102,6 +107,7 @@ class Lab:
         for name, batch in topology.hosts().items():
             site.ip(batch, name)
         if self._with_provider:
+            self.far = FarEnds(site, self.logs)
             self.provider = Provider(site, self._runtime)
         await_ready(weather, "weather")
         for uplink in plan.UPLINKS:
@@ -116,13 +122,16 @@ class Lab:
             site.ip(topology.box_addresses(), "box")
         if self._configure[1]:
             site.ip(topology.box_routes(), "box")
-        internet = self._child("internet", "tests.lab.hosts", plan.INTERNET_HOST, plan.INTERNET_HOST2, log="internet")
+        internet = self._child(
+            "internet", "tests.lab.hosts", plan.INTERNET_HOST, plan.INTERNET_HOST2, log="internet"
+        )
         for uplink in plan.UPLINKS:
             self._start_resolver(uplink)
         self.start_dhcp()
         await_ready(internet, "internet")
         if self._with_provider:
             self.provider.await_ready()
+            self.far.await_ready()
 
     def _child(self, name: str | None, module: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
         """A Python child of ours that says "ready" on stdout."""
@@ -203,7 +212,12 @@ class Lab:
     ) -> float:
         """Change the weather of one uplink; `delay_ms` is one way, `loss` a fraction; what is None stays."""
         changes: dict[str, float | bool] = {}
-        for key, value in (("delay_ms", delay_ms), ("jitter_ms", jitter_ms), ("loss", loss), ("rate_kbit", rate_kbit)):
+        for key, value in (
+            ("delay_ms", delay_ms),
+            ("jitter_ms", jitter_ms),
+            ("loss", loss),
+            ("rate_kbit", rate_kbit),
+        ):
             if value is not None:
                 changes[key] = value
         if reorder is not None:
@@ -267,7 +281,9 @@ class Lab:
                      f"{self.site.full('thief')}", None)  # fmt: skip
         self.site.ip("link set thief master br0\nlink set thief up", isp)
         at = time.time()
-        self.site.ip(f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up", "thief")
+        self.site.ip(
+            f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up", "thief"
+        )
         return at
 
     def return_address(self, uplink: str | plan.Uplink) -> float:
@@ -288,7 +304,9 @@ class Lab:
             f"option lease {plan.DHCP_LEASE_S}\noption subnet 255.255.255.0\noption router {plan.BACKUP2.router}\n"
             f"option dns {plan.BACKUP2.resolver}\n"
         )
-        self._dhcp = self.site.popen("ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp")
+        self._dhcp = self.site.popen(
+            "ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp"
+        )
 
     def stop_dhcp(self) -> None:
         """The DHCP server falls silent: leases run out."""
@@ -311,16 +329,6 @@ class Lab:
         self.site.run(["conntrack", "-F"], name="ispc")
         self._public["c"] = public
         return public
-
-
-def await_ready(child: "subprocess.Popen[bytes]", what: str, timeout_s: float = 10.0) -> None:
-    """Wait for the line "ready" of a child; its stdout stays open and unread afterwards. Raises LabError."""
-    import select
-
-    assert child.stdout is not None
-    ready, _, _ = select.select([child.stdout], [], [], timeout_s)
-    if not ready or child.stdout.readline() != b"ready\n":
-        raise LabError(f"{what} did not start (exit code {child.poll()}): see its log")
 
 
 __all__ = ["Lab", "LabError"]

@@ -64,7 +64,10 @@ class Message:
     def encode(self) -> bytes:
         """The bytes for the wire, Content-Length counted."""
         body = self.body.encode()
-        lines = [self.start, *(f"{key.title()}: {value}" for key, value in self.headers if key != "content-length")]
+        lines = [
+            self.start,
+            *(f"{key.title()}: {value}" for key, value in self.headers if key != "content-length"),
+        ]
         return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
@@ -108,7 +111,9 @@ def host_port(uri: str) -> tuple[str, int]:
     return found[1].strip("[]"), int(found[2] or 5060)
 
 
-def reply(request: Message, status: int, *, tag: str = "", headers: dict[str, str] | None = None, body: str = "") -> Message:
+def reply(
+    request: Message, status: int, *, tag: str = "", headers: dict[str, str] | None = None, body: str = ""
+) -> Message:
     """A response with the headers that RFC 3261 §8.2.6 copies; `tag` goes into To if it has none."""
     copied = [(k, v) for k, v in request.headers if k in ("via", "from", "call-id", "cseq", "record-route")]
     to = request.get("to")

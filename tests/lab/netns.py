@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -68,6 +69,14 @@ def inside(namespace: str, work: Callable[[], T]) -> T:
     return result[0]
 
 
+def await_ready(child: "subprocess.Popen[bytes]", what: str, timeout_s: float = 10.0) -> None:
+    """Wait for the line "ready" of a child; its stdout stays open and unread afterwards. Raises LabError."""
+    assert child.stdout is not None
+    ready, _, _ = select.select([child.stdout], [], [], timeout_s)
+    if not ready or child.stdout.readline() != b"ready\n":
+        raise LabError(f"{what} did not start (exit code {child.poll()}): see its log")
+
+
 class Site:
     """The namespaces of one laboratory and the processes in them. Not thread-safe; close() is idempotent."""
 
@@ -103,12 +112,18 @@ class Site:
         if six := [line.removeprefix("-6 ") for line in lines if line.startswith("-6 ")]:
             self.run(["ip", "-6", *place, "-batch", "-"], stdin="\n".join(six))
 
-    def run(self, argv: Sequence[str], *, name: str | None = None, stdin: str = "", timeout_s: float = 20.0) -> str:
+    def run(
+        self, argv: Sequence[str], *, name: str | None = None, stdin: str = "", timeout_s: float = 20.0
+    ) -> str:
         """Run a short command to its end and give its output. Raises LabError if it fails."""
         full = [*(["ip", "netns", "exec", self.full(name)] if name else []), *argv]
-        done = subprocess.run(full, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            full, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
         if done.returncode:
-            raise LabError(f"{' '.join(full)}: {done.stderr.strip() or done.stdout.strip()} [{stdin.strip()[:400]}]")
+            raise LabError(
+                f"{' '.join(full)}: {done.stderr.strip() or done.stdout.strip()} [{stdin.strip()[:400]}]"
+            )
         return done.stdout
 
     def popen(self, name: str | None, argv: Sequence[str], *, log: str | None = None, **keywords: Any) -> Any:

@@ -105,6 +105,7 @@ class Provider:
             "INNER": plan.INNER_PROXY,
             "CONFIRM": plan.CONFIRM_NUMBER,
             "TRUNK": plan.TRUNK_LOGIN,
+            "OVERLOADED": plan.OVERLOADED,
         }.items():
             text = text.replace(f"@{name}@", value)
         config = self._runtime / "kamailio.cfg"
@@ -136,7 +137,11 @@ class Provider:
         self._rpc(_STRING, "logins", plan.FREE_LOGIN, plan.FREE_PASSWORD)
         exact = f"sip:{plan.INNER_EXACT}:{plan.SIP_PORT}"
         for name, value in vars(plan).items():
-            if isinstance(value, str) and value.startswith("44") and name not in ("DEFAULT_CALLER_ID", "LONDON_CALLER_ID"):
+            if (
+                isinstance(value, str)
+                and value.startswith("44")
+                and name not in ("DEFAULT_CALLER_ID", "LONDON_CALLER_ID")
+            ):
                 self._rpc(_STRING, "far", value, exact)
         for number in (*plan.EMERGENCY, plan.CONFIRM_NUMBER):
             self._rpc(_STRING, "far", number, exact)
@@ -182,9 +187,18 @@ class Provider:
         """Calls to a connected number go to a login's contact, or to a SIP URI ("sip:4420…@address")."""
         self._rpc(_STRING, "inbound", number, to)
 
-    def mode(self, *, strict_in_dialog: bool | None = None, silent_strangers: bool | None = None) -> None:
+    def mode(
+        self,
+        *,
+        strict_in_dialog: bool | None = None,
+        silent_strangers: bool | None = None,
+        overloaded: str | None = None,
+    ) -> None:
         """`strict_in_dialog`: 403 to in-dialog requests from another address than the dialog began with.
-        `silent_strangers`: no answer to unlisted addresses, instead of 403."""
+        `silent_strangers`: no answer to unlisted addresses, instead of 403.
+        `overloaded`: the server (an address of the plan, "" for none) that answers 503 to new calls."""
+        if overloaded is not None:
+            self._rpc(_STRING, "settings", "overloaded", overloaded or "none")
         for key, value in (("strict_in_dialog", strict_in_dialog), ("silent_strangers", silent_strangers)):
             if value is not None:
                 self._rpc(_NUMBER, "settings", key, int(value))
@@ -204,7 +218,9 @@ class Provider:
 
     # --- what it saw -----------------------------------------------------------------------------------------
 
-    def seen(self, *, event: str | None = None, method: str | None = None, call_id: str | None = None) -> list[Seen]:
+    def seen(
+        self, *, event: str | None = None, method: str | None = None, call_id: str | None = None
+    ) -> list[Seen]:
         """Events in order, filtered by what is given."""
         found = []
         for line in self._log.read_text(errors="replace").splitlines():
@@ -232,5 +248,3 @@ class Provider:
             if event in (None, one.event) and method in (None, one.method) and call_id in (None, one.call_id):
                 found.append(one)
         return found
-
-

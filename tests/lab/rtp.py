@@ -69,10 +69,17 @@ def numbers_in(samples: "array[int]") -> list[tuple[int, int]]:
     return found
 
 
-def pack(payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes, *, marker: bool = False) -> bytes:
+def pack(
+    payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes, *, marker: bool = False
+) -> bytes:
     """An RTP packet without CSRC or extension."""
     head = struct.pack(
-        "!BBHII", 0x80, payload_type | (0x80 if marker else 0), sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc
+        "!BBHII",
+        0x80,
+        payload_type | (0x80 if marker else 0),
+        sequence & 0xFFFF,
+        timestamp & 0xFFFFFFFF,
+        ssrc,
     )
     return head + payload
 
@@ -95,7 +102,15 @@ def store(heard: Heard) -> bytes:
     source = bytes(int(part) for part in heard.source.split("."))
     number = -1 if heard.number is None else heard.number
     return _HEARD.pack(
-        heard.at_s, source, heard.port, heard.payload_type, heard.ssrc, heard.sequence, heard.size, heard.timestamp, number
+        heard.at_s,
+        source,
+        heard.port,
+        heard.payload_type,
+        heard.ssrc,
+        heard.sequence,
+        heard.size,
+        heard.timestamp,
+        number,
     )
 
 
@@ -106,7 +121,9 @@ def load(path: Path) -> list[Heard]:
     found = []
     for at, source, port, kind, ssrc, sequence, size, timestamp, number in _HEARD.iter_unpack(data[:whole]):
         dotted = ".".join(map(str, source))
-        found.append(Heard(at, dotted, port, kind, ssrc, sequence, size, timestamp, None if number < 0 else number))
+        found.append(
+            Heard(at, dotted, port, kind, ssrc, sequence, size, timestamp, None if number < 0 else number)
+        )
     return found
 
 

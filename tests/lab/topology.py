@@ -14,7 +14,19 @@ from typing import Final
 from tests.lab import plan
 
 ISPS: Final = ("a", "b", "c")
-NAMESPACES: Final = ("box", "lan", "ispa", "ispb", "ispc", "core", "provider", "far", "internet", "stranger", "thief")
+NAMESPACES: Final = (
+    "box",
+    "lan",
+    "ispa",
+    "ispb",
+    "ispc",
+    "core",
+    "provider",
+    "far",
+    "internet",
+    "stranger",
+    "thief",
+)
 TRANSIT: Final = {"a": "198.18.1", "b": "198.18.2", "c": "198.18.3"}
 CORE_INTERNET: Final = "198.51.100.193"
 CORE_STRANGER: Final = "198.51.100.65"
@@ -45,7 +57,8 @@ def links(full: dict[str, str]) -> str:
     pairs += [(there, "eth0", "core", there) for there in ("provider", "internet", "stranger")]
     pairs += [("far", "eth0", "provider", "far")]
     lines = [
-        f"link add {here} netns {full[a]} type veth peer name {there} netns {full[b]}" for a, here, b, there in pairs
+        f"link add {here} netns {full[a]} type veth peer name {there} netns {full[b]}"
+        for a, here, b, there in pairs
     ]
     lines += [wire(uplink, full) for uplink in plan.UPLINKS]
     return "\n".join(lines)
@@ -104,7 +117,9 @@ def isp_nft(uplink: plan.Uplink, public: str, *, forward_in: bool) -> str:
         )
     inside = f"{uplink.router}/{uplink.prefix_length}"
     pool = ", ".join(plan.BACKUP2_POOL) if uplink.isp == "c" else public
-    dnat = f"iifname core ip daddr {public} dnat to {uplink.address};" if forward_in and uplink.address else ""
+    dnat = (
+        f"iifname core ip daddr {public} dnat to {uplink.address};" if forward_in and uplink.address else ""
+    )
     return f"""
     table ip isp
     delete table ip isp
@@ -182,7 +197,11 @@ def hosts() -> dict[str, str]:
             ]
         ),
         "stranger": "\n".join(
-            [f"addr add {plan.STRANGER}/30 dev eth0", "link set eth0 up", f"route add default via {CORE_STRANGER}"]
+            [
+                f"addr add {plan.STRANGER}/30 dev eth0",
+                "link set eth0 up",
+                f"route add default via {CORE_STRANGER}",
+            ]
         ),
         "lan": "\n".join(
             [

@@ -1,0 +1,537 @@
+"""The exact far end: a SIP user agent of the lab's own (not pjsip), whose behaviour is a table by the dialled number.
+
+Run as `python -m tests.lab.ua DIRECTORY` in namespace `far`; farend.py is its client. It writes `far.jsonl` (what
+happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from tests.lab import message as sip
+from tests.lab import plan, rtp
+from tests.lab.behaviour import BEHAVIOURS, DEFAULT, Behaviour
+from tests.lab.stream import Sdp, Stream, mirror, parse_sdp
+
+_T1_S: Final = 0.5
+_T2_S: Final = 4.0
+_TIMEOUT_S: Final = 32.0
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A dialog with its stream. `remote_tag` and `target` are known once the other side has answered."""
+
+    call_id: str
+    number: str
+    local: str
+    remote: str
+    local_tag: str
+    stream: Stream
+    behaviour: Behaviour
+    remote_tag: str = ""
+    target: str = ""
+    routes: list[str] = field(default_factory=list)
+    cseq: int = 1
+    version: int = 0
+    invite: sip.Message | None = None
+    direction: str = "sendrecv"
+    answered: bool = False
+    ended: bool = False
+    acked: asyncio.Event = field(default_factory=asyncio.Event)
+    script: "asyncio.Task[None] | None" = None
+
+
+def speech(text: str) -> bytes:
+    """Spoken English as A-law, 8 kHz. Raises CalledProcessError without espeak-ng and sox."""
+    spoken = subprocess.run(
+        ["espeak-ng", "-v", "en-gb", "-s", "150", "--stdout", text], capture_output=True, check=True
+    )
+    change = ["sox", "-V1", "-t", "wav", "-", "-t", "raw", "-r", "8000", "-c", "1", "-e", "a-law", "-"]
+    return subprocess.run(change, input=spoken.stdout, capture_output=True, check=True).stdout
+
+
+class Agent(asyncio.DatagramProtocol):
+    """All calls of the far end; one UDP port. Requests are told apart by Call-ID and our tag."""
+
+    def __init__(self, directory: Path, address: str) -> None:
+        self._directory, self._address = directory, address
+        self._log = (directory / "far.jsonl").open("a", buffering=1)
+        self._calls: dict[str, Call] = {}
+        self._answers: dict[tuple[str, str], bytes] = {}
+        self._waiting: dict[tuple[str, str], asyncio.Queue[sip.Message]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._number = 0
+        self._transport: asyncio.DatagramTransport | None = None
+        self._speech: bytes = b""
+
+    # --- ground ----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        message = sip.parse(data)
+        if message is None:
+            return
+        key = (sip.parameter(message.get("via"), "branch"), message.method)
+        if message.status:
+            if key in self._waiting:
+                self._waiting[key].put_nowait(message)
+            elif message.method == "INVITE" and 200 <= message.status < 300:
+                self._acknowledge(message)
+        elif key in self._answers:
+            self._send(self._answers[key], addr)
+        else:
+            self._request(message, addr)
+
+    def _send(self, data: bytes, to: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, to)
+
+    def _note(self, event: str, call: Call | None = None, **more: object) -> None:
+        record = {"at": time.time(), "event": event, **({"call_id": call.call_id} if call else {}), **more}
+        self._log.write(json.dumps(record) + "\n")
+
+    def _spawn(self, work: Any) -> "asyncio.Task[Any]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _answer(self, request: sip.Message, response: sip.Message) -> None:
+        """Send a response where the topmost Via says, and keep it for retransmissions."""
+        host, port = sip.host_port("sip:" + request.get("via").split(";")[0].split()[-1])
+        host = sip.parameter(request.get("via"), "received") or host
+        port = int(sip.parameter(request.get("via"), "rport") or port)
+        data = response.encode()
+        self._answers[sip.parameter(request.get("via"), "branch"), request.method] = data
+        if len(self._answers) > 5000:
+            self._answers.pop(next(iter(self._answers)))
+        self._send(data, (host, port))
+
+    def _new_call(self, call_id: str, number: str, local: str, remote: str, behaviour: Behaviour) -> Call:
+        self._number += 1
+        tag = sip.branch()[-10:]
+        log = self._directory / f"rtp-{self._number}.bin"
+        call = Call(call_id, number, local, remote, tag, cast(Stream, None), behaviour)
+        call.stream = Stream(self._address, log, lambda digit: self._note("digit", call, digit=digit))
+        call.stream.recorder = rtp.Recorder(self._directory / f"heard-{self._number}.wav")
+        call.stream.source, call.stream.speech = behaviour.source, self._speech
+        self._calls[call_id + tag] = call
+        self._note("new", call, number=number, index=self._number)
+        return call
+
+    def _find(self, call_id: str, local_tag: str) -> Call | None:
+        return self._calls.get(call_id + local_tag)
+
+    def _take_media(self, call: Call, body: str) -> bool:
+        offer = parse_sdp(body)
+        if offer is None:
+            return False
+        call.stream.peer = (offer.host, offer.port)
+        call.stream.payload_type, call.stream.event_type = offer.payload_type, offer.event_type
+        call.stream.sending = mirror(offer.direction) in ("sendrecv", "sendonly") and offer.host != "0.0.0.0"
+        call.direction = mirror(offer.direction)
+        return True
+
+    def _sdp(self, call: Call, direction: str | None = None) -> str:
+        call.version += 1
+        stream = call.stream
+        event = stream.event_type if stream.event_type is not None else (None if call.invite else 101)
+        return Sdp(
+            stream.address, stream.port, stream.payload_type, direction or call.direction, event
+        ).encode(call.version)
+
+    def _headers(self, **more: str) -> dict[str, str]:
+        return {
+            "Contact": f"<sip:far@{self._address}:{plan.SIP_PORT}>",
+            "Supported": "timer, replaces",
+            **more,
+        }
+
+    # --- what comes in ---------------------------------------------------------------------------------------
+
+    def _request(self, request: sip.Message, source: tuple[str, int]) -> None:
+        call = self._find(request.get("call-id"), request.tag("to"))
+        method = request.method
+        if method == "ACK":
+            if call is not None:
+                call.acked.set()
+                if request.body and call.stream.peer is None:
+                    self._take_media(call, request.body)
+        elif method == "CANCEL":
+            self._cancel(request)
+        elif request.tag("to"):
+            if call is None or call.ended:
+                self._answer(request, sip.reply(request, 481))
+            else:
+                self._in_dialog(call, request)
+        elif method == "INVITE":
+            self._invite(request, source)
+        else:
+            self._answer(request, sip.reply(request, 200 if method == "OPTIONS" else 481, tag="far"))
+
+    def _invite(self, request: sip.Message, source: tuple[str, int]) -> None:
+        number = sip.user(request.uri)
+        behaviour = BEHAVIOURS.get(number, DEFAULT)
+        old: Call | None = None
+        if replaces := request.get("replaces"):
+            wanted = replaces.split(";")[0].strip()
+            old = self._find(wanted, sip.parameter(replaces, "to-tag"))
+            if old is not None and not old.behaviour.replaces:
+                old = None
+            elif old is None or old.ended or old.remote_tag != sip.parameter(replaces, "from-tag"):
+                self._answer(request, sip.reply(request, 481, tag="far"))
+                self._note("replaces_refused", None, replaces=replaces)
+                return
+        if old is not None:
+            behaviour = DEFAULT
+        call = self._new_call(
+            request.get("call-id"), number, request.get("to"), request.get("from"), behaviour
+        )
+        call.remote_tag, call.target = request.tag("from"), sip.address(request.get("contact"))
+        call.routes, call.invite = request.all("record-route"), request
+        self._note(
+            "invite",
+            call,
+            number=number,
+            from_uri=sip.address(request.get("from")),
+            asserted=sip.address(request.get("p-asserted-identity")),
+            source=request.get("x-source"),
+            replaces=replaces,
+            contact=call.target,
+        )
+        if request.body and not self._take_media(call, request.body):
+            self._answer(request, sip.reply(request, 488, tag=call.local_tag))
+            self._end(call, "no common codec")
+            return
+        call.script = self._spawn(self._play(call, old))
+
+    def _cancel(self, request: sip.Message) -> None:
+        self._answer(request, sip.reply(request, 200, tag="far"))
+        for call in list(self._calls.values()):
+            if (
+                call.call_id == request.get("call-id")
+                and not call.answered
+                and not call.ended
+                and call.invite
+            ):
+                self._answer(call.invite, sip.reply(call.invite, 487, tag=call.local_tag))
+                self._end(call, "cancelled")
+
+    def _in_dialog(self, call: Call, request: sip.Message) -> None:
+        method = request.method
+        self._note(
+            "in_dialog",
+            call,
+            method=method,
+            contact=sip.address(request.get("contact")),
+            cseq=request.get("cseq"),
+        )
+        if method == "BYE":
+            self._answer(request, sip.reply(request, 200))
+            self._end(call, "bye received", reason=request.get("reason"))
+        elif method in ("INVITE", "UPDATE"):
+            status = call.behaviour.reinvite
+            if status == 0:
+                return
+            if status != 200 or (request.body and not self._take_media(call, request.body)):
+                self._answer(request, sip.reply(request, status if status != 200 else 488))
+                return
+            if request.get("contact"):
+                call.target = sip.address(request.get("contact"))
+            headers = self._headers()
+            if expires := request.get("session-expires"):
+                headers |= {"Session-Expires": expires, "Require": "timer"}
+            body = self._sdp(call) if request.body or method == "INVITE" else ""
+            if body:
+                headers["Content-Type"] = "application/sdp"
+            response = sip.reply(request, 200, headers=headers, body=body)
+            self._answer(request, response)
+            if method == "INVITE":
+                self._spawn(self._repeat_until_ack(call, request))
+        else:
+            self._answer(request, sip.reply(request, 200))
+
+    async def _repeat_until_ack(self, call: Call, request: sip.Message) -> None:
+        """RFC 3261 §13.3.1.4: the 2xx is ours to repeat."""
+        call.acked.clear()
+        key = (sip.parameter(request.get("via"), "branch"), "INVITE")
+        wait_s, started_s = _T1_S, time.monotonic()
+        while time.monotonic() - started_s < _TIMEOUT_S and not call.ended:
+            try:
+                await asyncio.wait_for(call.acked.wait(), wait_s)
+            except TimeoutError:
+                wait_s = min(2 * wait_s, _T2_S)
+                host, port = sip.host_port("sip:" + request.get("via").split(";")[0].split()[-1])
+                self._send(self._answers.get(key, b""), (host, port))
+                continue
+            return
+        if not call.ended:
+            self._note("no_ack", call)
+
+    # --- scripts ---------------------------------------------------------------------------------------------
+
+    async def _play(self, call: Call, replaced: Call | None) -> None:
+        assert call.invite is not None
+        for step in call.behaviour.steps:
+            if call.ended:
+                return
+            match step.do:
+                case "provisional":
+                    self._provisional(call, step.status)
+                case "refuse":
+                    self._answer(call.invite, sip.reply(call.invite, step.status, tag=call.local_tag))
+                    self._end(call, f"refused {step.status}")
+                case "wait":
+                    await asyncio.sleep(step.seconds)
+                case "announce":
+                    spelled = ". ".join(" ".join(part) for part in call.invite.get("x-confirmed").split("."))
+                    text = f"Thank you. Your address, {spelled}, is confirmed. Good bye."
+                    call.stream.speech = await asyncio.to_thread(speech, text)
+                case "spoken":
+                    await asyncio.sleep(len(call.stream.speech) / 8000)
+                case "answer":
+                    self._answer_call(call, replaced)
+                case "pause" | "resume":
+                    call.stream.paused = step.do == "pause"
+                    self._note(step.do, call)
+                case "reinvite":
+                    await self.reinvite(call, step.direction)
+                case "bye":
+                    await self.bye(call)
+
+    def _provisional(self, call: Call, status: int) -> None:
+        assert call.invite is not None
+        if status == 183:
+            headers, body = self._headers(**{"Content-Type": "application/sdp"}), self._sdp(call)
+            call.stream.start()
+        else:
+            headers, body = self._headers(), ""
+        self._answer(
+            call.invite, sip.reply(call.invite, status, tag=call.local_tag, headers=headers, body=body)
+        )
+
+    def _answer_call(self, call: Call, replaced: Call | None) -> None:
+        assert call.invite is not None
+        headers = self._headers(
+            **{"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, UPDATE, OPTIONS, INFO"}
+        )
+        if call.behaviour.session_expires and "timer" in call.invite.get("supported"):
+            headers |= {"Session-Expires": call.behaviour.session_expires, "Require": "timer"}
+        if replaced is not None:
+            call.stream.continue_from(replaced.stream)
+        call.answered = True
+        self._answer(
+            call.invite,
+            sip.reply(call.invite, 200, tag=call.local_tag, headers=headers, body=self._sdp(call)),
+        )
+        call.stream.start()
+        self._note("answered", call, replaced=replaced.call_id if replaced else "")
+        self._spawn(self._repeat_until_ack(call, call.invite))
+        if replaced is not None:
+            self._spawn(self.bye(replaced))
+
+    # --- what goes out ---------------------------------------------------------------------------------------
+
+    def _build(
+        self, call: Call, method: str, *, headers: dict[str, str] | None = None, body: str = ""
+    ) -> sip.Message:
+        to = (
+            call.remote
+            if "tag=" in call.remote or not call.remote_tag
+            else f"{call.remote};tag={call.remote_tag}"
+        )
+        local = call.local if "tag=" in call.local else f"{call.local};tag={call.local_tag}"
+        return sip.Message(
+            f"{method} {call.target} SIP/2.0",
+            [
+                ("via", f"SIP/2.0/UDP {self._address}:{plan.SIP_PORT};branch={sip.branch()}"),
+                ("max-forwards", "70"),
+                *(("route", route) for route in call.routes),
+                ("from", local),
+                ("to", to),
+                ("call-id", call.call_id),
+                ("cseq", f"{call.cseq} {method}"),
+                *((key.lower(), value) for key, value in (headers or {}).items()),
+            ],
+            body,
+        )
+
+    async def _transact(
+        self, request: sip.Message, on_provisional: Callable[[sip.Message], None] | None = None
+    ) -> sip.Message:
+        """A client transaction; a timeout is a 408 of our own."""
+        key = (sip.parameter(request.get("via"), "branch"), request.method)
+        queue = self._waiting[key] = asyncio.Queue()
+        route = request.get("route")
+        to = sip.host_port(route) if route else sip.host_port(request.uri)
+        data, wait_s, until_s, ringing = request.encode(), _T1_S, time.monotonic() + _TIMEOUT_S, False
+        try:
+            self._send(data, to)
+            while time.monotonic() < until_s or ringing:
+                try:
+                    response = await asyncio.wait_for(queue.get(), None if ringing else wait_s)
+                except TimeoutError:
+                    wait_s = min(2 * wait_s, _T2_S)
+                    self._send(data, to)
+                    continue
+                if response.status >= 300 and request.method == "INVITE":
+                    self._acknowledge_refusal(request, response, to)
+                if response.status >= 200:
+                    return response
+                ringing = request.method == "INVITE"
+                if on_provisional is not None:
+                    on_provisional(response)
+        finally:
+            del self._waiting[key]
+        return sip.Message("SIP/2.0 408 Request Timeout", [("cseq", request.get("cseq"))])
+
+    def _acknowledge(self, response: sip.Message) -> None:
+        call = self._find(response.get("call-id"), response.tag("from"))
+        if call is None:
+            return
+        ack = self._build(call, "ACK")
+        number = response.get("cseq").split()[0]
+        ack.headers = [(k, f"{number} ACK" if k == "cseq" else v) for k, v in ack.headers]
+        self._send(ack.encode(), sip.host_port(call.routes[0] if call.routes else call.target))
+
+    def _acknowledge_refusal(self, invite: sip.Message, response: sip.Message, to: tuple[str, int]) -> None:
+        """RFC 3261 §17.1.1.3: the ACK of a refusal belongs to the INVITE's transaction."""
+        kept = [(k, v) for k, v in invite.headers if k in ("via", "max-forwards", "route", "from", "call-id")]
+        number = invite.get("cseq").split()[0]
+        ack = sip.Message(
+            f"ACK {invite.uri} SIP/2.0", [*kept, ("to", response.get("to")), ("cseq", f"{number} ACK")]
+        )
+        self._send(ack.encode(), to)
+
+    async def place(self, caller: str, uri: str, behaviour: str) -> str:
+        """Call `uri` through the provider as `caller`; gives the Call-ID at once. `behaviour`: a number of the table."""
+        call_id = f"{sip.branch()}@{self._address}"
+        local, remote = f"<sip:{caller}@{plan.PROVIDER_DOMAIN}>", f"<{uri}>"
+        call = self._new_call(call_id, sip.user(uri), local, remote, BEHAVIOURS.get(behaviour, DEFAULT))
+        call.target = uri
+        call.script = self._spawn(self._placed(call))
+        return call_id
+
+    async def _placed(self, call: Call) -> None:
+        body = self._sdp(call)
+        headers = self._headers(**{"Content-Type": "application/sdp"})
+
+        def ringing(response: sip.Message) -> None:
+            self._note("provisional", call, status=response.status)
+
+        response = await self._transact(self._build(call, "INVITE", headers=headers, body=body), ringing)
+        call.remote_tag = response.tag("to")
+        if not 200 <= response.status < 300:
+            self._end(call, f"refused {response.status}", status=response.status)
+            return
+        call.target = sip.address(response.get("contact"))
+        call.routes = response.all("record-route")[::-1]
+        self._take_media(call, response.body)
+        self._acknowledge(response)
+        call.answered = True
+        call.stream.start()
+        self._note("answered", call, contact=call.target)
+
+    async def reinvite(self, call: Call, direction: str) -> int:
+        """Offer the same stream again with another direction; gives the status."""
+        call.cseq += 1
+        headers = self._headers(**{"Content-Type": "application/sdp"})
+        response = await self._transact(
+            self._build(call, "INVITE", headers=headers, body=self._sdp(call, direction))
+        )
+        if 200 <= response.status < 300:
+            call.target = sip.address(response.get("contact")) or call.target
+            self._take_media(call, response.body)
+            call.direction = direction
+            self._acknowledge(response)
+        self._note("reinvited", call, status=response.status, direction=direction)
+        return response.status
+
+    async def bye(self, call: Call) -> int:
+        """End a call; gives the status."""
+        call.cseq += 1
+        call.ended = True
+        response = await self._transact(self._build(call, "BYE"))
+        self._end(call, f"bye sent {response.status}", status=response.status)
+        return response.status
+
+    def _end(self, call: Call, why: str, **more: object) -> None:
+        call.ended = True
+        call.acked.set()
+        sent, heard = call.stream.sent, call.stream.received
+        call.stream.close()
+        if call.script is not None and call.script is not asyncio.current_task():
+            call.script.cancel()
+        self._note("ended", call, why=why, sent=sent, heard=heard, **more)
+
+    # --- control ---------------------------------------------------------------------------------------------
+
+    async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One JSON request a line: call, bye, reinvite, pause, flush."""
+        while line := await reader.readline():
+            try:
+                answer = await self._obey(json.loads(line))
+            except (KeyError, ValueError) as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+        writer.close()
+
+    async def _obey(self, request: dict[str, Any]) -> dict[str, object]:
+        if request["do"] == "call":
+            return {"call_id": await self.place(request["caller"], request["uri"], request["behaviour"])}
+        wanted = request.get("call_id")
+        calls = [call for call in self._calls.values() if not call.ended and wanted in (None, call.call_id)]
+        if wanted and not calls and request["do"] != "flush":
+            raise ValueError(f"no running call {wanted}")
+        for call in calls:
+            match request["do"]:
+                case "flush":
+                    call.stream.flush()
+                case "bye":
+                    self._spawn(self.bye(call))
+                case "reinvite":
+                    return {"status": await self.reinvite(call, request["direction"])}
+                case "pause":
+                    call.stream.paused = bool(request["paused"])
+                case other:
+                    raise ValueError(f"unknown command {other!r}")
+        return {"calls": len(calls)}
+
+    async def run(self, text: str) -> None:
+        """Serve for ever; says "ready" on stdout."""
+        loop = asyncio.get_running_loop()
+        self._speech = await asyncio.to_thread(speech, text)
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(self._address, plan.SIP_PORT))
+        await asyncio.start_unix_server(self.control, self._directory / "far.sock")
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+SPEECH: Final = (
+    "Hello, this is the far end speaking. The quick brown fox jumps over the lazy dog. "
+    "I shall go on talking, so that you can hear whether the line holds."
+)
+
+if __name__ == "__main__":
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(20))
+    gc.freeze()
+
+    async def _main() -> None:
+        await Agent(Path(sys.argv[1]), plan.INNER_EXACT).run(SPEECH)
+
+    asyncio.run(_main())
