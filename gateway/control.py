@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import grp
 import os
+import pwd
 import random
 import socket
 import struct
@@ -22,7 +23,7 @@ from typing import Literal, Never
 
 from gateway import wire
 from gateway.errors import DoorError, GatewayError, RefusedError, WireError
-from gateway.inbox import Inbox
+from gateway.inbox import Post
 from gateway.messages import AnyMessage, Done, Envelope, FromCalls, Refused, Verb
 
 Role = Literal["ctl", "calls", "web"]
@@ -47,6 +48,22 @@ class Admission:
     group: str | None = None
     uids: frozenset[int] = frozenset()
     gids: frozenset[int] = frozenset()
+
+
+def admit(role: Role, *, group: str, user: str = "", members: bool = False) -> Admission:
+    """An admission by names: `group` owns the socket, `user` may connect, and so may the members of the
+    group when `members`. Names that the system does not know admit nobody."""
+    gid = uid = None
+    with contextlib.suppress(KeyError):
+        gid = grp.getgrnam(group).gr_gid
+    with contextlib.suppress(KeyError):
+        uid = pwd.getpwnam(user).pw_uid
+    return Admission(
+        role,
+        group,
+        frozenset() if uid is None else frozenset({uid}),
+        frozenset({gid}) if members and gid is not None else frozenset(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,7 @@ def check(role: Role, envelope: Envelope) -> None:
 class Sockets:
     """The listening sockets and their clients. Events come out of `inbox`; use on its loop only."""
 
-    def __init__(self, inbox: Inbox[PeerEvent]) -> None:
+    def __init__(self, inbox: Post[PeerEvent]) -> None:
         self.inbox = inbox
         self._clients: dict[int, _Client] = {}
         self._last_number = 0
@@ -513,7 +530,7 @@ LinkEvent = LinkUp | LinkSaid | LinkDown
 
 
 async def keep_linked(
-    path: Path, inbox: Inbox[LinkEvent], *, first_wait_s: float = 0.05, longest_wait_s: float = 1.0
+    path: Path, inbox: Post[LinkEvent], *, first_wait_s: float = 0.05, longest_wait_s: float = 1.0
 ) -> Never:
     """Keep a link to the hub for the life of a process that goes on without it; run it in a TaskGroup."""
     wait_s = first_wait_s

@@ -2,9 +2,18 @@
 
 import asyncio
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+Posted = TypeVar("Posted", contravariant=True)
+
+
+class Post(Protocol[Posted]):
+    """The posting side of an inbox: one that takes more kinds will do where fewer are posted."""
+
+    def post(self, item: Posted) -> None: ...
+
+    def __len__(self) -> int: ...
 
 
 class Inbox(Generic[T]):

@@ -1,4 +1,4 @@
-"""Settings: the one schema. The file, the command line and the pages all come from it; rooms receive their part.
+"""Settings: the one schema. File, command line and pages all come from it; rooms receive their part.
 
 Addresses are parsed once, here; numbers are E.164 digits without the plus; the order of `uplinks` is the
 owner's order: the first is the main channel, the others are backups.
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.errors import Problem, SettingsError
 
 MAX_UPLINKS = 8
+MAX_FILE_BYTES = 1 << 20
 _E164 = re.compile(r"[1-9][0-9]{6,14}")
 
 

@@ -63,3 +63,9 @@ class LineSplitter:
                 remedy="Split the request",
             )
         return [line for line in whole if line.strip()]
+
+
+def to_json(value: object, indent: int = 2) -> str:
+    """Any message or status value as JSON text for programs; `indent` 0: on one line."""
+    text = msgspec.json.encode(value)
+    return (msgspec.json.format(text, indent=indent) if indent else text).decode()

@@ -1,0 +1,380 @@
+"""The hub: routes messages between ctl, web, the calls process and the uplinks room.
+
+Law: every request gets exactly one answer, in time, whatever dies meanwhile. The hub knows who asked whom;
+what is done with channels the uplinks room decides, and what is done with calls the calls process decides.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal, Never, Protocol
+
+from gateway.control import Peer, PeerCame, PeerEvent, PeerGone, PeerSaid, Sockets
+from gateway.errors import GatewayError, RefusedError
+from gateway.inbox import Inbox
+from gateway.messages import (
+    AnyMessage,
+    CallEnded,
+    CallMoved,
+    CallsNow,
+    CallsReady,
+    ConfirmAddress,
+    ConfirmResult,
+    Done,
+    Envelope,
+    Event,
+    EventKind,
+    Follow,
+    FromCalls,
+    GetStatus,
+    MediaHeard,
+    MediaQuiet,
+    Path,
+    Paths,
+    Refused,
+    StatusNow,
+    TrunkPlan,
+    UseUplink,
+    Verb,
+)
+from gateway.status import Status, UplinkStatus, verdict
+
+CALLS_ANSWER_S = 10.0
+CONFIRM_ANSWER_S = 90.0
+OBSERVE_S = 4.0
+TURN_S = 1.0
+"""The loop turns at least this often: its beat feeds the watchdog."""
+
+log = logging.getLogger("gateway.hub")
+
+
+@dataclass(frozen=True, slots=True)
+class UplinksNow:
+    """What the uplinks room knows of the channels, as clients see it."""
+
+    uplinks: tuple[UplinkStatus, ...]
+    active_uplink: str
+    internet_uplink: str
+    guard: Literal["standing", "absent"]
+    provider_silent: bool
+
+
+class Uplinks(Protocol):
+    """The uplinks room as the hub needs it. It posts an `UplinksChanged` whenever one of the views has."""
+
+    def now(self) -> UplinksNow: ...
+
+    def paths(self) -> Paths: ...
+
+    def standing(self) -> bool:
+        """Routes and guard are in the kernel as planned."""
+
+    def use(self, uplink: str) -> str:
+        """The owner's order (empty: by health). A sentence; raises RefusedError."""
+
+    def media_quiet(self, report: MediaQuiet) -> None: ...
+
+    def media_heard(self, uplink: str) -> None: ...
+
+    async def admit(self, uplink: str) -> Path:
+        """Let a confirmation call out by this uplink: guard first, then the path. Raises RefusedError."""
+
+    async def observe(self, uplink: str, timeout_s: float) -> str:
+        """Our address as the provider sees it on this uplink, asked now by OPTIONS; empty: no answer."""
+
+    def release(self, uplink: str) -> None:
+        """The confirmation call is over; what the ledger says counts again."""
+
+
+class Confirmations(Protocol):
+    """Where verdicts on addresses are kept, and who is told of them."""
+
+    async def settle(self, result: ConfirmResult, observed: str) -> Done | Refused:
+        """Judge, store, tell the uplinks room; the answer for the one who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinksChanged:
+    """The views of the uplinks room have changed; look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The trunk's plan for the calls process is new (settings, or servers resolved anew)."""
+
+    plan: TrunkPlan
+
+
+HubEvent = PeerEvent | UplinksChanged | PlanChanged | Event
+
+
+@dataclass(slots=True)
+class _Forward:
+    """A request passed on to the calls process. `settle` gets its answer; a Refused when it is due."""
+
+    settle: Callable[[AnyMessage], None]
+    due: float
+
+
+class Hub:
+    """The loop. `told` is called with each new verdict sentence; `beat` at each turn with the time."""
+
+    def __init__(
+        self,
+        inbox: Inbox[HubEvent],
+        sockets: Sockets,
+        uplinks: Uplinks,
+        confirmations: Confirmations,
+        *,
+        told: Callable[[str], None] = lambda sentence: None,
+        beat: Callable[[float], None] = lambda now: None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._inbox = inbox
+        self._sockets = sockets
+        self._uplinks = uplinks
+        self._confirmations = confirmations
+        self._told, self._beat, self._ready = told, beat, ready
+        self._plan: TrunkPlan | None = None
+        self._paths: Paths | None = None
+        self._calls: Peer | None = None
+        self._engine: CallsReady | None = None
+        self._calls_now = CallsNow(calls=(), phones=())
+        self._numbers = count(1)
+        self._forwards: dict[int, _Forward] = {}
+        self._followers: set[Peer] = set()
+        self._confirming: set[str] = set()
+
+    async def run(self) -> Never:
+        """Until cancelled. An error in here ends the process (law 20)."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                now = loop.time()
+                self._beat(now)
+                due = min([now + TURN_S, *(f.due for f in self._forwards.values())])
+                event = await self._inbox.next(until=due)
+                self._expire(loop.time())
+                if event is not None:
+                    self._receive(event, tasks)
+                self._told(self.status().verdict)
+                if self._uplinks.standing():
+                    self._ready()
+
+    def status(self) -> Status:
+        """The whole appliance now; its verdict is the one that page, lamp and line all show."""
+        seen = self._uplinks.now()
+        calls: Literal["running", "starting", "absent"] = (
+            "running" if self._engine else "starting" if self._calls else "absent"
+        )
+        return Status(
+            verdict=verdict(seen.uplinks, calls, seen.guard, seen.provider_silent),
+            active_uplink=seen.active_uplink,
+            internet_uplink=seen.internet_uplink,
+            calls_process=calls,
+            guard=seen.guard,
+            uplinks=seen.uplinks,
+            calls=self._calls_now.calls,
+            phones=self._calls_now.phones,
+        )
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def _receive(self, event: HubEvent, tasks: asyncio.TaskGroup) -> None:
+        match event:
+            case PeerCame(peer):
+                self._came(peer)
+            case PeerSaid(peer, envelope) if peer.role == "calls":
+                self._heard_calls(peer, envelope)
+            case PeerSaid(peer, envelope):
+                self._answer(peer, envelope, tasks)
+            case PeerGone(peer, why):
+                self._gone(peer, why)
+            case UplinksChanged():
+                self._send_paths()
+            case PlanChanged(plan):
+                self._plan = plan
+                self._send_plan()
+            case Event():
+                self._tell(event)
+
+    def _came(self, peer: Peer) -> None:
+        if peer.role != "calls":
+            return
+        if self._calls is not None:
+            self._sockets.drop(self._calls, "a newer calls process took its place")
+            self._forget_calls("another calls process took over")
+        self._calls = peer
+
+    def _gone(self, peer: Peer, why: str) -> None:
+        self._followers.discard(peer)
+        if peer == self._calls:
+            self._calls = None
+            self._forget_calls(f"the calls process left: {why}")
+            self._note("process", f"The calls process left: {why}")
+
+    def _forget_calls(self, why: str) -> None:
+        self._engine = None
+        self._calls_now = CallsNow(calls=(), phones=())
+        for number in list(self._forwards):
+            self._settle(number, Refused(what=why, where="calls process", remedy="Try again in a moment"))
+
+    def _expire(self, now: float) -> None:
+        for number in [n for n, forward in self._forwards.items() if forward.due <= now]:
+            self._settle(
+                number,
+                Refused(
+                    what="the calls process did not answer in time",
+                    where="calls process",
+                    remedy="Try again; if it stays so, see: journalctl -u gateway-calls",
+                ),
+            )
+
+    def _settle(self, number: int, answer: AnyMessage) -> None:
+        if forward := self._forwards.pop(number, None):
+            forward.settle(answer)
+
+    # --- the calls process ------------------------------------------------------------------------
+
+    def _heard_calls(self, peer: Peer, envelope: Envelope) -> None:
+        if peer != self._calls:
+            return
+        if envelope.re:
+            self._settle(envelope.re, envelope.body)
+            return
+        body = envelope.body
+        assert isinstance(body, FromCalls)
+        match body:
+            case CallsReady():
+                self._engine = body
+                self._note(
+                    "process", f"The calls process is there: {body.engine}, {body.max_calls} calls at most."
+                )
+                self._send_plan()
+                self._paths = None
+                self._send_paths()
+            case CallsNow():
+                self._calls_now = body
+            case MediaQuiet():
+                self._uplinks.media_quiet(body)
+            case MediaHeard():
+                self._uplinks.media_heard(body.uplink)
+            case CallMoved():
+                self._note("moved", _moved(body), uplink=body.to_uplink, call=body.call)
+            case CallEnded():
+                self._note("call", _ended(body), uplink=body.uplink, call=body.call)
+            case ConfirmResult():
+                log.warning("A confirmation that nobody asked for: %s", body.uplink)
+
+    def _send_plan(self) -> None:
+        if self._calls and self._engine and self._plan:
+            self._sockets.send(self._calls, self._plan)
+
+    def _send_paths(self) -> None:
+        paths = self._uplinks.paths()
+        if self._calls and self._engine and paths != self._paths:
+            self._paths = paths
+            self._sockets.send(self._calls, paths)
+
+    def _ask_calls(self, message: AnyMessage, timeout_s: float, settle: Callable[[AnyMessage], None]) -> None:
+        """Pass a request on; `settle` is called exactly once. Raises RefusedError when nobody is there."""
+        if self._calls is None or self._engine is None:
+            raise RefusedError(
+                "the calls process is starting" if self._calls else "the calls process is not running",
+                where="calls process",
+                remedy="Try again in a moment" if self._calls else "Start it: systemctl start gateway-calls",
+            )
+        number = next(self._numbers)
+        self._forwards[number] = _Forward(settle, asyncio.get_running_loop().time() + timeout_s)
+        self._sockets.send(self._calls, message, id=number)
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def _answer(self, peer: Peer, envelope: Envelope, tasks: asyncio.TaskGroup) -> None:
+        verb = envelope.body
+        assert isinstance(verb, Verb)
+
+        def reply(answer: AnyMessage) -> None:
+            self._sockets.send(peer, answer, re=envelope.id)
+
+        try:
+            match verb:
+                case GetStatus():
+                    reply(StatusNow(status=self.status()))
+                case Follow():
+                    self._followers.add(peer)
+                    reply(Done(text="Following."))
+                case UseUplink():
+                    reply(Done(text=self._uplinks.use(verb.uplink)))
+                case ConfirmAddress():
+                    self._begin_confirming(verb.uplink)
+                    tasks.create_task(self._confirm(verb, reply), name=f"confirm {verb.uplink}")
+                case _:
+                    self._ask_calls(verb, CALLS_ANSWER_S, reply)
+        except GatewayError as error:
+            reply(_refusal(error))
+
+    def _begin_confirming(self, uplink: str) -> None:
+        if uplink in self._confirming:
+            raise RefusedError(
+                f"{uplink} is being confirmed already", where=uplink, remedy="Wait for the call to end"
+            )
+        self._confirming.add(uplink)
+
+    async def _confirm(self, verb: ConfirmAddress, reply: Callable[[AnyMessage], None]) -> None:
+        """One confirmation from the order to the answer: admit, call, observe, judge, store."""
+        admitted = False
+        try:
+            await self._uplinks.admit(verb.uplink)
+            admitted = True
+            self._send_paths()
+            called: asyncio.Future[AnyMessage] = asyncio.get_running_loop().create_future()
+            self._ask_calls(verb, CONFIRM_ANSWER_S, called.set_result)
+            self._note("confirm", f"Calling from {verb.uplink} to confirm its address.", uplink=verb.uplink)
+            result = await called
+            if isinstance(result, ConfirmResult):
+                observed = await self._uplinks.observe(verb.uplink, OBSERVE_S)
+                answer: AnyMessage = await self._confirmations.settle(result, observed)
+            else:
+                answer = result
+        except GatewayError as error:
+            answer = _refusal(error)
+        finally:
+            self._confirming.discard(verb.uplink)
+            if admitted:
+                self._uplinks.release(verb.uplink)
+        if isinstance(answer, Done | Refused):
+            text = answer.text if isinstance(answer, Done) else f"{answer.what}. {answer.remedy}"
+            self._note("confirm", text, uplink=verb.uplink)
+        reply(answer)
+
+    # --- timeline ---------------------------------------------------------------------------------
+
+    def _note(self, kind: EventKind, text: str, *, uplink: str = "", call: int = 0) -> None:
+        self._tell(Event(at=time.time(), kind=kind, text=text, uplink=uplink, call=call))
+
+    def _tell(self, event: Event) -> None:
+        log.info("%s", event.text, extra={"kind": event.kind, "uplink": event.uplink, "call": event.call})
+        for peer in list(self._followers):
+            self._sockets.send(peer, event)
+
+
+def _refusal(error: GatewayError) -> Refused:
+    return Refused(what=error.what, where=error.where, remedy=error.remedy)
+
+
+def _moved(moved: CallMoved) -> str:
+    how = {"reinvite": "moved", "replaces": "was replaced by a new one", "redial": "was dialled again"}[
+        moved.how
+    ]
+    return f"Call {moved.call} {how} from {moved.from_uplink} to {moved.to_uplink} in {moved.took_ms} ms."
+
+
+def _ended(ended: CallEnded) -> str:
+    way = "to" if ended.direction == "out" else "from"
+    lasted = f"after {ended.ended_at - ended.answered_at:.0f} s" if ended.answered_at else "unanswered"
+    code = f" ({ended.sip_code})" if ended.sip_code else ""
+    return f"Call {ended.call} {way} {ended.remote} ended {lasted}: {ended.reason}{code}."

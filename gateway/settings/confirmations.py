@@ -1,0 +1,183 @@
+"""Which addresses the provider has confirmed, when, and how we know.
+
+Law: a file that cannot be read confirms nothing, and it is said; a call confirms an address only when the
+provider saw that very address.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import msgspec
+
+from gateway.errors import DoorError
+from gateway.messages import ConfirmResult, Done, Refused
+from gateway.settings import store
+
+FILE = "confirmations.json"
+MAX_FILE_BYTES = 1 << 20
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The verdict on one uplink's address pair. `at`: Unix seconds; `heard_ms`: audio heard in the call."""
+
+    uplink: str
+    local_address: str
+    public_address: str
+    observed_address: str
+    at: float
+    sip_code: int
+    heard_ms: int
+    recording: str
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: int
+    confirmed: tuple[Confirmation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a confirmation call amounts to: what to keep (None: not confirmed), in a sentence, with a remedy.
+
+    `revokes`: an older confirmation of the uplink is known to be wrong now (silence proves nothing).
+    """
+
+    confirmation: Confirmation | None
+    sentence: str
+    remedy: str = ""
+    revokes: bool = False
+
+
+def judge(result: ConfirmResult, observed: str, now: float) -> Verdict:
+    """Weigh the call against the address that the provider sees (`observed`, from OPTIONS; empty: unknown).
+
+    The call alone does not confirm: the provider must have seen the very address that is to be used.
+    """
+    name, public = result.uplink, result.public_address
+    seen = result.observed_address or observed
+    if result.verdict == "confirmed" and observed and observed != seen:
+        return Verdict(
+            None,
+            f"{name} is not confirmed: the provider saw {seen} in the call, but {observed} now",
+            "The public address changes by itself; order a static one",
+            revokes=True,
+        )
+    if result.verdict == "other_address" or (result.verdict == "confirmed" and seen and seen != public):
+        return Verdict(
+            None,
+            f"{name} is not confirmed: the provider sees {seen or 'another address'}, not {public}",
+            f"If {seen} is the static address of {name}, put it into the settings as public_address"
+            if seen
+            else "Check public_address in the settings",
+            revokes=True,
+        )
+    if result.verdict == "confirmed":
+        kept = Confirmation(
+            uplink=name,
+            local_address=result.local_address,
+            public_address=public,
+            observed_address=seen,
+            at=now,
+            sip_code=result.sip_code,
+            heard_ms=result.heard_ms,
+            recording=result.recording,
+        )
+        seen_as = f"the provider sees {seen}" if seen else "the provider does not say which address it sees"
+        return Verdict(
+            kept, f"{name} is confirmed: {public} was heard for {result.heard_ms / 1000:.1f} s; {seen_as}"
+        )
+    if result.verdict == "refused":
+        return Verdict(
+            None,
+            f"{name} is not confirmed: the provider answered {result.sip_code} {result.reason}".rstrip(),
+            f"Add {seen or public} to the trunk's addresses in your profile at the provider, then try again",
+            revokes=True,
+        )
+    if result.verdict == "no_answer":
+        return Verdict(
+            None,
+            f"{name} is not confirmed: the provider did not answer",
+            "See `gatewayctl uplinks`, and try again when the channel is up",
+        )
+    return Verdict(None, f"{name} is not confirmed: {result.reason or 'the call failed'}", "Try again")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that is confirmed, one entry an uplink; `trouble` says why a file counted for nothing."""
+
+    confirmed: tuple[Confirmation, ...] = ()
+    trouble: str = ""
+
+    def of(self, uplink: str) -> Confirmation | None:
+        """The confirmation of this uplink, if there is one."""
+        return next((c for c in self.confirmed if c.uplink == uplink), None)
+
+    def with_one(self, confirmation: Confirmation) -> "Ledger":
+        """With this entry in the place of the uplink's old one."""
+        return Ledger((*self.without(confirmation.uplink).confirmed, confirmation))
+
+    def without(self, uplink: str) -> "Ledger":
+        """Without the uplink's entry."""
+        return Ledger(tuple(c for c in self.confirmed if c.uplink != uplink))
+
+
+class Register:
+    """The ledger in force. `tell` hears of each new one, after it is on the disk."""
+
+    def __init__(self, state: Path, ledger: Ledger, tell: Callable[[Ledger], None]) -> None:
+        self._state = state
+        self._tell = tell
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")  # one at a time
+        self.ledger = ledger
+
+    async def settle(self, result: ConfirmResult, observed: str) -> Done | Refused:
+        """Judge a confirmation call, keep the verdict, and answer for it. `observed`: our address as OPTIONS
+        tell it, empty when unknown. A verdict that could not be stored counts until the next start, and the
+        answer says so."""
+        verdict = judge(result, observed, time.time())
+        kept = verdict.confirmation
+        trouble = ""
+        if kept or (verdict.revokes and self.ledger.of(result.uplink)):
+            self.ledger = self.ledger.with_one(kept) if kept else self.ledger.without(result.uplink)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, self.ledger)
+            except DoorError as error:
+                trouble = f" It could not be stored, and counts until the next start: {error}."
+            self._tell(self.ledger)
+        if kept is None:
+            return Refused(what=verdict.sentence + trouble, where=result.uplink, remedy=verdict.remedy)
+        return Done(text=verdict.sentence + "." + trouble, data=msgspec.structs.asdict(kept))
+
+
+def load(state: Path) -> Ledger:
+    """The ledger in the state directory. Never raises: what cannot be read confirms nothing, and says so."""
+    path = state / FILE
+    try:
+        held = msgspec.json.decode(store.read(path, max_bytes=MAX_FILE_BYTES), type=_File)
+        if held.version != 1:
+            raise msgspec.ValidationError(f"version {held.version} is not known")
+        for one in held.confirmed:
+            for address in (one.local_address, one.public_address, one.observed_address or "0.0.0.0"):
+                ip_address(address)
+        names = [one.uplink for one in held.confirmed]
+        if len(set(names)) < len(names):
+            raise msgspec.ValidationError("an uplink appears twice")
+    except FileNotFoundError:
+        return Ledger()
+    except (DoorError, msgspec.DecodeError, ValueError, RecursionError) as error:
+        return Ledger(
+            trouble=f"{path} cannot be used ({error}): no address counts as confirmed until called again"
+        )
+    return Ledger(held.confirmed)
+
+
+def save(state: Path, ledger: Ledger) -> None:
+    """On the disk when this returns. Raises DoorError; the old file then stands."""
+    text = msgspec.json.format(msgspec.json.encode(_File(version=1, confirmed=ledger.confirmed)), indent=2)
+    store.write(state / FILE, text)

@@ -1,0 +1,118 @@
+"""Door to the disk. Law 16: temp, fsync, rename, fsync of the folder; whatever stood there stays until then.
+
+A settings file that cannot be used never becomes silent defaults: the last good copy counts, and it is said.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import schema
+from gateway.errors import DoorError, Problem, SettingsError
+from gateway.schema import Settings
+
+GOOD_COPY = "settings.good.toml"
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the file, on the disk when this returns. Raises DoorError; the old file then stands."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        # A fixed name, replaced: a power cut in mid-write leaves one stray file, not one for each.
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.rename(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise DoorError(
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            remedy="Free space on the disk, or check who owns the folder; what stood there was kept",
+        ) from error
+
+
+def read(path: Path, *, max_bytes: int) -> bytes:
+    """The file. Raises FileNotFoundError when there is none, DoorError when it is too long, not a regular
+    file, or cannot be read."""
+    try:
+        # O_NONBLOCK: a FIFO under this name must not hang the start.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DoorError(
+            f"cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="Check the file and who owns it",
+        ) from error
+    if len(data) > max_bytes:
+        raise DoorError(f"is longer than {max_bytes} bytes", where=str(path), remedy="Shorten it")
+    return data
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in this file. Raises SettingsError with every problem, also when there is no file."""
+    return _parse(path)[0]
+
+
+def _parse(path: Path) -> tuple[Settings, bytes]:
+    try:
+        data = read(path, max_bytes=schema.MAX_FILE_BYTES)
+        text = data.decode()
+    except FileNotFoundError:
+        problem = Problem("file", 0, "there is no such file", "Write one, or name another with --settings")
+    except DoorError as error:
+        problem = Problem("file", 0, error.what, error.remedy)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = Problem("file", line, "not UTF-8 text", "Save the file as UTF-8")
+    else:
+        return schema.parse(text, str(path)), data
+    raise SettingsError(str(path), (problem,))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings to run with. `refused`: why the owner's file was not used, None when it was."""
+
+    settings: Settings
+    refused: SettingsError | None
+
+
+def load(path: Path, state: Path) -> Loaded:
+    """The owner's file; when it is refused, the last good copy, which a good file replaces each time.
+
+    Raises SettingsError (of the owner's file) when there is no good copy either.
+    """
+    copy = state / GOOD_COPY
+    try:
+        settings, data = _parse(path)
+    except SettingsError as refused:
+        try:
+            return Loaded(read_settings(copy), refused)
+        except SettingsError:
+            raise refused from None
+    with contextlib.suppress(FileNotFoundError, DoorError):
+        if read(copy, max_bytes=schema.MAX_FILE_BYTES) == data:
+            return Loaded(settings, None)
+    write(copy, data)
+    return Loaded(settings, None)
