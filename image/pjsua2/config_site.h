@@ -38,6 +38,15 @@
  * from another port of its own is still accepted: only our sending is pinned. */
 #define PJMEDIA_TRANSPORT_SWITCH_REMOTE_ADDR 0
 
+/* Each call asks for "the" address of the host, for IPv6 even if it is bound to
+ * IPv4, and by default that looks the host's own name up in DNS: 5 s of silence
+ * for the whole process when the uplink of the resolver is dead. Interfaces and
+ * routes answer the same question at once. */
+#define PJ_GETHOSTIP_DISABLE_LOCAL_RESOLUTION 1
+
+/* A codec is locked by re-INVITE: gwAbandonInvite can end one, but no UPDATE. */
+#define PJSUA_LOCK_CODEC_DONT_USE_UPDATE    1
+
 /* Only Speex's echo canceller is wanted; configure drops both or none. */
 #define PJMEDIA_HAS_SPEEX_CODEC             0
 
