@@ -414,7 +414,8 @@ class Trunk:
                 self._feed(live, model.Heard(leg), now)
 
     def _incoming(self, event: v.LegIncoming, now: float) -> None:
-        names = next((r.phones for r in self._plan.incoming if r.number in ("", event.called)), ())
+        called = event.called.removeprefix("+")
+        names = next((r.phones for r in self._plan.incoming if r.number in ("", called)), ())
         busy = {name for live in self._calls.values() for name in live.phones}
         free = [name for name in names if name in self._phones and name not in busy]
         if not free:
@@ -527,7 +528,7 @@ class Trunk:
             case model.AnswerLeg():
                 engine.do(v.AnswerLeg(action.leg, 200))
             case model.Reinvite():
-                engine.do(v.Reinvite(action.leg, action.uplink, self._hop()))
+                engine.do(v.Reinvite(action.leg, action.uplink, self._hop(), action.hold))
             case model.SetHold():
                 engine.do(v.HoldLeg(action.leg, action.on))
             case model.Abandon():

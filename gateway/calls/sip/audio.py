@@ -4,6 +4,9 @@ import pjsua2 as pj
 
 from gateway.errors import DoorError
 
+_CLOSE_S = 0.1
+"""The bridge lets go of a file on its own clock thread: five frames of 20 ms are enough."""
+
 
 class WavEnd:
     """Plays one WAV file in a loop and records what it hears. `play` or `record` may be empty."""
@@ -15,6 +18,13 @@ class WavEnd:
         if record:
             self._recorder = pj.AudioMediaRecorder()
             self._recorder.createRecorder(record)
+
+    def close(self) -> None:
+        """Part from the leg and let go of the files."""
+        if self._leg is not None:
+            self.part(self._leg)
+        del self._player
+        self._recorder = None
 
     def play(self, path: str) -> None:
         """Speak another file from now on. Raises pj.Error on a bad file; then the old one goes on."""
@@ -30,6 +40,10 @@ class WavEnd:
         self._player.startTransmit(leg)
         if self._recorder is not None:
             leg.startTransmit(self._recorder)
+
+    def forget(self) -> None:
+        """The leg's audio is gone by itself."""
+        self._leg = None
 
     def part(self, leg: pj.AudioMedia) -> None:
         """No more audio to or from this leg."""
@@ -55,10 +69,12 @@ class Ends:
 
     def __init__(self) -> None:
         self._ends: dict[str, WavEnd] = {}
+        self._closing: list[tuple[float, str]] = []
 
     def open(self, name: str, play: str, record: str) -> None:
         """Make an end; one of that name that exists is closed first. Raises pj.Error on a bad file."""
-        self._ends.pop(name, None)
+        if name in self._ends:
+            self._ends.pop(name).close()
         self._ends[name] = WavEnd(play, record)
 
     def get(self, name: str) -> WavEnd:
@@ -67,10 +83,20 @@ class Ends:
             raise DoorError(f"there is no end {name}", where="SIP engine", remedy="Open it first")
         return self._ends[name]
 
-    def close_one(self, name: str) -> None:
-        """Close the files of an end."""
-        self._ends.pop(name, None)
+    def close_one(self, name: str, now: float) -> None:
+        """Close the files of an end; `closed` names it when that is done."""
+        if name in self._ends:
+            self._ends.pop(name).close()
+        self._closing.append((now + _CLOSE_S, name))
+
+    def closed(self, now: float) -> list[str]:
+        """Ends whose files are complete since the last call."""
+        done = [name for due, name in self._closing if due <= now]
+        self._closing = [(due, name) for due, name in self._closing if due > now]
+        return done
 
     def close(self) -> None:
         """Close all."""
+        for end in self._ends.values():
+            end.close()
         self._ends.clear()

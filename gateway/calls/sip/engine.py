@@ -184,11 +184,16 @@ class _Session:
     def turn(self, wait_ms: int) -> None:
         """Let pjsip work for at most `wait_ms`; callbacks run here."""
         self.endpoint.libHandleEvents(wait_ms)
-        for number in [n for n, leg in self.legs.items() if leg.over]:
-            del self.legs[number]
+        for number, leg in list(self.legs.items()):
+            if leg.over:
+                del self.legs[number]
+            else:
+                leg.catch_up()
 
     def listen(self, now: float) -> None:
-        """Look at what every leg has received; post suspicions of silence."""
+        """Look at what every leg has received; post suspicions of silence, and ends that are closed."""
+        for end in self.ends.closed(now):
+            self.post(values.EndClosed(end))
         if not self.legs:
             return
         heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
@@ -240,8 +245,7 @@ class _Session:
             case values.Play():
                 self.ends.get(command.end).play(command.path)
             case values.CloseEnd():
-                self.ends.close_one(command.end)
-                self.post(values.EndClosed(command.end))
+                self.ends.close_one(command.end, time.monotonic())
             case values.Register():
                 self.paths.register(command)
             case values.KeepAlive():
@@ -265,7 +269,7 @@ class _Session:
         match command:
             case values.Reinvite():
                 with self.paths.pointed(leg.account, command.uplink, command.hop):
-                    leg.move(command.uplink)
+                    leg.move(command.uplink, command.hold)
             case values.EndLeg():
                 self._end(leg, command)
             case values.AnswerLeg():

@@ -43,7 +43,7 @@ class Leg(pj.Call):
         self._audio: pj.AudioMedia | None = None
         self._media_index = -1
         self._confirmed = False
-        self._held = False
+        self._held = self._hold_wanted = self._hold_due = False
         self._remote_held = False
         self._pending: str | None = None
         self._rx_before = 0
@@ -76,14 +76,17 @@ class Leg(pj.Call):
             option.headers.append(header)
         self.makeCall(f"sip:{command.number}@{command.domain}", parameters)
 
-    def move(self, uplink: str) -> None:
+    def move(self, uplink: str, hold: bool) -> None:
         """re-INVITE with everything of the new path; the account must point there while this runs.
 
-        A transaction that waits on the old path is given up first; its end is not reported.
+        A transaction that waits on the old path is given up first; its end is not reported. pjsua cannot
+        renew media and put on hold in one request, so a new hold follows when the move is answered.
         """
         self._pending = None
         pj.gwAbandonInvite(self.getId())
-        self._send_reinvite(MOVE_FLAGS)
+        self._hold_wanted = hold
+        self._send_reinvite(MOVE_FLAGS | (pj.PJSUA_CALL_UNHOLD if self._held and not hold else 0))
+        self._held = self._held and hold
         self._pending = "move"
         self.uplink = uplink
 
@@ -94,7 +97,7 @@ class Leg(pj.Call):
         else:
             self._send_reinvite(pj.PJSUA_CALL_UNHOLD)
         self._pending = "hold"
-        self._held = on
+        self._held = self._hold_wanted = on
 
     def _send_reinvite(self, flags: int) -> None:
         parameters = _one_audio()
@@ -106,6 +109,12 @@ class Leg(pj.Call):
         parameters = _one_audio()
         parameters.statusCode = code
         self.answer(parameters)
+
+    def catch_up(self) -> None:
+        """Do what a callback left to be done outside it."""
+        if self._hold_due and not self.over:
+            self._hold_due = False
+            self.hold(True)
 
     def turn(self) -> None:
         """What is sent in this dialog from now on leaves where the account points."""
@@ -199,6 +208,8 @@ class Leg(pj.Call):
         )
         self.has_media = False
         self._audio = None
+        if self._end is not None:
+            self._end.forget()
 
     def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
         event = prm.e.body.tsxState
@@ -212,6 +223,7 @@ class Leg(pj.Call):
         if self._confirmed and self._pending:
             move, self._pending = self._pending == "move", None
             self._post(values.LegReinvited(self.number, int(tsx.statusCode), str(tsx.statusText), move))
+            self._hold_due = move and tsx.statusCode < 300 and self._hold_wanted and not self._held
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         info = self.getInfo()

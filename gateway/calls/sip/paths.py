@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gateway.calls.sip.engine import EngineOptions
 
 OnIncoming = Callable[["Account", str, int, str], None]
-LOGIN = "login"
+LOGIN = ""
+"""The key of the free login's account: no uplink has this name."""
 
 _TRANSPORTS = {
     ("udp", 4): pj.PJSIP_TRANSPORT_UDP,
@@ -77,7 +78,6 @@ class Paths:
         self._sockets: dict[values.BindPath, int] = {}
         self._accounts: dict[str, Account] = {}
         self._configs: dict[str, pj.AccountConfig] = {}
-        self._login_at = ""
 
     def bind(self, command: values.BindPath) -> None:
         """Open the socket of an uplink, or reuse the one that is open. Raises pj.Error."""
@@ -192,7 +192,7 @@ class Paths:
             config.sipConfig.proxies.append(route)
         return True
 
-    def _config(self, uplink: str, identity: str, key: str = "") -> pj.AccountConfig:
+    def _config(self, uplink: str, identity: str, key: str | None = None) -> pj.AccountConfig:
         config = pj.AccountConfig()
         config.idUri = identity
         config.regConfig.registrarUri = ""
@@ -211,7 +211,7 @@ class Paths:
         nat.iceEnabled = False
         if ip_address(self._bound[uplink].local).version == 6:
             config.sipConfig.ipv6Use = config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY
-        self._configs[key or uplink] = config
+        self._configs[uplink if key is None else key] = config
         self._aim(config, uplink, None)
         return config
 

@@ -53,11 +53,13 @@ class StartLeg:
 @dataclass(frozen=True, slots=True)
 class Reinvite:
     """Move a leg: re-INVITE in its dialog with Contact, Via, SDP and RTP socket of `uplink`. A transaction
-    that waits on the old path is given up. Answered by LegReinvited or ReinviteBlocked."""
+    that waits on the old path is given up. `hold`: whether the call is to be on hold there. Answered by
+    LegReinvited or ReinviteBlocked."""
 
     leg: int
     uplink: str
     hop: Hop
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
