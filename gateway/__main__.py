@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             asyncio.run(daemon.main(daemon.Options(arguments.settings, arguments.state, arguments.run)))
         elif arguments.process == "calls":
-            from gateway.calls import exchange
+            from gateway import exchange
 
-            exchange.main(arguments.run)
+            asyncio.run(exchange.serve(arguments.run))
     except GatewayError as error:
         print(f"gateway {arguments.process}: {error}", file=sys.stderr)
         return STARTED_BADLY

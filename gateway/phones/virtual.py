@@ -6,7 +6,8 @@ and is told what happens through the methods below.
 
 from dataclasses import dataclass
 
-from gateway.messages import Answer, PhonePlan, PhoneView, Verb
+from gateway.messages import Answer, PhonePlan, Verb
+from gateway.status import PhoneView
 
 
 @dataclass(slots=True)
