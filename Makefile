@@ -1,0 +1,72 @@
+# make demo   see it work: installs what it needs, then calls survive a dying uplink
+# make test   everything but the slow tests
+# make help   the rest
+#
+# All of it runs as root on a fresh Debian 12 or 13; root is for packages and for
+# network namespaces. What was installed and built once is kept in build/.
+
+.DEFAULT_GOAL := help
+BIN := build/venv/bin
+CODE := $(wildcard gateway webui tests) image/pjsua2
+UNITS := $(wildcard systemd/*.service)
+# systemd-analyze prints 1.5 for 15.
+EXPOSURE := 15
+
+.PHONY: help demo test bench prepare prepare-lab lint types unit-security slow lock clean distclean
+
+help:
+	@echo 'make demo           the whole path in a laboratory of network namespaces (HOLD=1 keeps it up)'
+	@echo 'make test           ruff, mypy, pytest without the slow tests, hardening of the systemd units'
+	@echo 'make slow           the slow tests'
+	@echo 'make bench          the figures, each beside its target'
+	@echo 'make prepare        only install and build what the others need'
+	@echo 'make lock           renew requirements*.txt from requirements*.in'
+	@echo 'make clean          remove what was built, keep downloads and compiled pjsua2'
+	@echo 'make distclean      remove those too'
+
+prepare:
+	@tools/prepare
+
+prepare-lab:
+	@tools/prepare lab
+
+demo: prepare-lab
+	@$(BIN)/python -m tests.lab.demo
+
+test: prepare-lab lint types unit-security
+	@$(BIN)/pytest -m 'not slow'
+
+slow: prepare-lab
+	@$(BIN)/pytest -m slow
+
+bench: prepare-lab
+	@$(BIN)/python -m tests.bench
+
+lint: prepare-lab
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+
+types: prepare-lab
+	@$(BIN)/mypy $(CODE)
+
+unit-security: prepare-lab
+	@for unit in $(UNITS); do \
+	    systemd-analyze security --offline=true --threshold=$(EXPOSURE) "$$unit" >build/security.log 2>&1 \
+	        || { tail -n 3 build/security.log; echo "$$unit: exposure above $(EXPOSURE)/10; see build/security.log"; exit 1; }; \
+	done
+
+# For every platform at once, and without a word of where packages came from.
+lock:
+	@python3 -m venv build/lock && build/lock/bin/pip install -q uv
+	@for set in requirements requirements-test; do \
+	    build/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	        --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $$set.in -o $$set.txt; \
+	done
+
+clean:
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find build -mindepth 1 -maxdepth 1 ! -name cache ! -name venv -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf build
