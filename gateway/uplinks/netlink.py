@@ -1,0 +1,394 @@
+"""Door: pyroute2. The kernel's links, addresses, routes, rules and connections, as values of this room.
+
+Events and commands use separate sockets, for an overrun (ENOBUFS) kills the socket that it meets: the event
+socket is then rebuilt, everything is listed anew, and KernelChanged asks for a reconciliation.
+"""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
+from ipaddress import ip_interface
+from typing import Any, Final
+
+from pyroute2 import AsyncConntrack, AsyncIPRoute
+from pyroute2.netlink import exceptions, rtnl
+
+from gateway.errors import DoorError
+from gateway.inbox import Inbox
+from gateway.uplinks.arp import Arp
+from gateway.uplinks.model import (
+    PROTOCOL,
+    AddressesSeen,
+    Interface,
+    KernelChanged,
+    LinkSeen,
+)
+from gateway.uplinks.netforms import FAMILY, VERSION, route_form, route_of, rule_form, rule_of
+from gateway.uplinks.routes import (
+    MARK_MASK,
+    TABLES,
+    Add,
+    Change,
+    Delete,
+    Item,
+    Replace,
+    Rule,
+    flow_mark,
+)
+from gateway.uplinks.sysfs import Carrier, forward_ipv4, prepare_uplink
+
+CARRIER_POLL_S: Final = 0.025
+_GROUPS: Final = (
+    rtnl.RTMGRP_LINK
+    | rtnl.RTMGRP_IPV4_IFADDR
+    | rtnl.RTMGRP_IPV6_IFADDR
+    | rtnl.RTMGRP_IPV4_ROUTE
+    | rtnl.RTMGRP_IPV6_ROUTE
+    | rtnl.RTMGRP_IPV4_RULE
+    | 0x40000  # RTNLGRP_IPV6_RULE (19), which has no RTMGRP_ name
+)
+_IFF_UP: Final = 1
+_LOWER_UP: Final = 0x10000
+_DADFAILED, _DEPRECATED, _TENTATIVE = 0x08, 0x20, 0x40
+
+Event = LinkSeen | AddressesSeen | KernelChanged
+
+
+class Kernel:
+    """One machine's network, seen from inside its namespace.
+
+    `open()` first, then `run()` in a task group; it posts to `inbox` what changed, and first what is.
+    All commands raise DoorError with the kernel's words.
+    """
+
+    def __init__(self, inbox: Inbox[Any], devices: Iterable[str], lan: Iterable[str] = ()) -> None:
+        self._inbox = inbox
+        self._devices = tuple(devices)
+        self._lan = tuple(lan)
+        self._carriers = {device: Carrier(device) for device in self._devices}
+        self._names: dict[int, str] = {}
+        self._links: dict[str, LinkSeen] = {}
+        self._addresses: dict[int, dict[Interface, int]] = {}
+        self._told: dict[str, AddressesSeen] = {}
+        self._arp = Arp(self._claims_changed)
+        self._commands: AsyncIPRoute | None = None
+        self._conntrack: AsyncConntrack | None = None
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the command socket, set what routing relies on, and list what is there."""
+        self._commands = await _socket()
+        self._conntrack = AsyncConntrack()
+        await self._conntrack.setup_endpoint()
+        if self._lan:
+            forward_ipv4()
+        await self._survey()
+
+    async def close(self) -> None:
+        """Let go of all sockets and files; the kernel keeps what it was told."""
+        for carrier in self._carriers.values():
+            carrier.close()
+        self._arp.close()
+        if self._commands is not None:
+            await _close(self._commands)
+        if self._conntrack is not None:
+            await _close(self._conntrack)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._monitor())
+            group.create_task(self._poll())
+
+    # --- what is seen -----------------------------------------------------------------------------------
+
+    async def _monitor(self) -> None:
+        while True:
+            try:
+                async with AsyncIPRoute(strict_check=True, ext_ack=True) as monitor:
+                    await monitor.bind(_GROUPS)
+                    await self._survey()
+                    while True:  # get() ends with each batch
+                        async for message in monitor.get():
+                            self._heard(message)
+            except (OSError, exceptions.NetlinkError) as error:
+                self._inbox.post(KernelChanged(f"events of the kernel were lost: {error}"))
+            await asyncio.sleep(0.01)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(CARRIER_POLL_S)
+            for device, link in list(self._links.items()):
+                carrier = self._carriers[device].read()
+                if link.present and carrier is not None and carrier != link.carrier:
+                    self._see_link(replace(link, carrier=carrier))
+
+    async def _survey(self) -> None:
+        """List links and addresses anew and post what differs from what was told."""
+        links = await self._ask("list links", lambda k: _dump(k.link("dump")))
+        present = {}
+        self._names = {}
+        for message in links:
+            name = message.get("IFLA_IFNAME")
+            self._names[message["index"]] = name
+            present[name] = message
+        for device in self._devices:
+            if device in present:
+                self._see_link(self._link(device, present[device]))
+            else:
+                self._see_link(LinkSeen(device, present=False, up=False, carrier=False))
+        self._addresses = {}
+        for message in await self._ask("list addresses", lambda k: _dump(k.addr("dump"))):
+            self._keep_address(message)
+        for device in self._devices:
+            self._see_addresses(device)
+
+    def _heard(self, message: Any) -> None:
+        event = message["event"]
+        if event in ("RTM_NEWLINK", "RTM_DELLINK"):
+            if message["family"] == 0:  # a bridge tells of its ports under AF_BRIDGE: not ours
+                self._heard_link(message, event == "RTM_DELLINK")
+        elif event in ("RTM_NEWADDR", "RTM_DELADDR"):
+            self._keep_address(message)
+            device = self._names.get(message["index"], "")
+            if device in self._devices:
+                self._see_addresses(device)
+                if event == "RTM_DELADDR":
+                    self._inbox.post(KernelChanged(f"an address of {device} went, and routes with it"))
+        elif message["header"]["pid"] not in self._own_ports():
+            if event.endswith("ROUTE") and message.get("RTA_TABLE", message["table"]) in TABLES:
+                self._inbox.post(KernelChanged("a route in our tables was changed by somebody else"))
+            elif event.endswith("RULE"):
+                self._inbox.post(KernelChanged("a routing rule was changed by somebody else"))
+
+    def _own_ports(self) -> tuple[int, ...]:
+        return () if self._commands is None else (self._commands.status["epid"],)
+
+    def _heard_link(self, message: Any, gone: bool) -> None:
+        index, name = message["index"], message.get("IFLA_IFNAME")
+        before = self._names.pop(index, "")
+        if before in self._devices and (gone or before != name):
+            self._carriers[before].close()
+            self._addresses.pop(index, None)
+            self._see_link(LinkSeen(before, present=False, up=False, carrier=False))
+            self._see_addresses(before)
+        if gone:
+            return
+        self._names[index] = name
+        if name in self._devices:
+            self._see_link(self._link(name, message))
+            self._see_addresses(name)
+
+    def _link(self, device: str, message: Any) -> LinkSeen:
+        up = bool(message["flags"] & _IFF_UP)
+        known = self._links.get(device)
+        if known is None or known.ifindex != message["index"]:
+            self._carriers[device].close()
+        # The file tells the carrier of this moment; the message may be older than the last poll.
+        carrier = self._carriers[device].read()
+        if carrier is None:
+            carrier = bool(message["flags"] & _LOWER_UP)
+        return LinkSeen(device, present=True, up=up, carrier=up and carrier, ifindex=message["index"])
+
+    def _see_link(self, link: LinkSeen) -> None:
+        before = self._links.get(link.device)
+        if link == before:
+            return
+        self._links[link.device] = link
+        self._inbox.post(link)
+        if link.present and (before is None or before.ifindex != link.ifindex):
+            prepare_uplink(link.device)
+        if before is not None and (before.up, before.ifindex) != (link.up, link.ifindex):
+            self._inbox.post(KernelChanged(f"{link.device} went down or came up, which takes routes with it"))
+        self._arp.follow(link.device, link.ifindex if link.up else 0)
+
+    def _keep_address(self, message: Any) -> None:
+        text = message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
+        interface = ip_interface(f"{text}/{message['prefixlen']}")
+        known = self._addresses.setdefault(message["index"], {})
+        if message["event"] == "RTM_DELADDR":
+            known.pop(interface, None)
+        else:
+            known[interface] = message.get("IFA_FLAGS") or message["flags"]
+
+    def _see_addresses(self, device: str) -> None:
+        index = self._links[device].ifindex if device in self._links else 0
+        known = self._addresses.get(index, {}) if index else {}
+        mine = {i.ip for i in known if i.version == 4}
+        self._arp.guard(device, frozenset(mine))
+        seen = AddressesSeen(
+            device,
+            frozenset(i for i, flags in known.items() if not flags & (_TENTATIVE | _DEPRECATED | _DADFAILED)),
+            frozenset(i.ip for i, flags in known.items() if flags & _DADFAILED) | self._arp.claimed(device),
+        )
+        if seen != self._told.get(device):
+            self._told[device] = seen
+            self._inbox.post(seen)
+
+    def _claims_changed(self, device: str) -> None:
+        self._see_addresses(device)
+
+    # --- what is told -----------------------------------------------------------------------------------
+
+    async def snapshot(self) -> frozenset[Item]:
+        """All routes and rules of both families that bear our protocol number."""
+        items: set[Item] = set()
+        for family in VERSION:
+            for message in await self._ask("list routes", partial(_routes_of, family)):
+                route = route_of(message, self._names)
+                if route is not None:
+                    items.add(route)
+            for message in await self._ask("list rules", partial(_rules_of, family)):
+                if message.get("FRA_PROTOCOL") == PROTOCOL:
+                    items.add(rule_of(message))
+        return frozenset(items)
+
+    async def apply(self, changes: Iterable[Change]) -> None:
+        """Make `changes`, one after the other; stops at the first that the kernel refuses.
+
+        What is already so is no error (EEXIST on add, ESRCH and ENOENT on delete).
+        """
+        for change in changes:
+            match change:
+                case Add(item):
+                    await self._change("add", item, errno.EEXIST)
+                case Replace(_, new):
+                    await self._change("replace", new)
+                case Delete(item):
+                    await self._change("del", item, errno.ESRCH, errno.ENOENT, errno.ENODEV)
+
+    async def set_address(self, device: str, address: Interface, instead_of: Interface | None = None) -> None:
+        """Put `address` on `device` and take `instead_of` away, then tell the wire (gratuitous ARP)."""
+        index = self._index(device)
+        extra: dict[str, Any] = {}
+        if address.version == 4 and address.network.prefixlen < 31:
+            extra["broadcast"] = str(address.network.broadcast_address)
+        await self._ask(
+            f"put {address} on {device}",
+            lambda k: k.addr(
+                "add",
+                index=index,
+                family=FAMILY[address.version],
+                address=str(address.ip),
+                prefixlen=address.network.prefixlen,
+                **extra,
+            ),
+            errno.EEXIST,
+        )
+        if instead_of is not None and instead_of != address:
+            await self.remove_address(device, instead_of)
+        if address.version == 4:
+            self._arp.announce(device, address.ip)
+
+    async def remove_address(self, device: str, address: Interface) -> None:
+        """Take `address` from `device`; fine when it, or the device, is gone."""
+        link = self._links.get(device)
+        if link is None or not link.present:
+            return
+        await self._ask(
+            f"take {address} from {device}",
+            lambda k: k.addr(
+                "del",
+                index=link.ifindex,
+                family=FAMILY[address.version],
+                address=str(address.ip),
+                prefixlen=address.network.prefixlen,
+            ),
+            errno.EADDRNOTAVAIL,
+            errno.ENODEV,
+        )
+
+    async def set_link_up(self, device: str) -> None:
+        """Bring `device` up."""
+        index = self._index(device)
+        await self._ask(f"bring {device} up", lambda k: k.link("set", index=index, state="up"))
+
+    async def flush_conntrack(self, index: int) -> None:
+        """Forget the tracked connections of uplink `index`, and no others."""
+        if self._conntrack is None:
+            raise _closed()
+        try:
+            await self._conntrack.flush(mark=flow_mark(index), mark_mask=MARK_MASK)
+        except (exceptions.NetlinkError, OSError) as error:
+            raise _refused("forget connections", error) from None
+
+    # --- to and from the kernel's form ------------------------------------------------------------------
+
+    def _index(self, device: str) -> int:
+        link = self._links.get(device)
+        if link is None or not link.present:
+            for index, name in self._names.items():
+                if name == device:
+                    return index
+            raise DoorError("there is no such network device", where=device, remedy="Plug it in or rename it")
+        return link.ifindex
+
+    async def _change(self, verb: str, item: Item, *fine: int) -> None:
+        if isinstance(item, Rule):
+            form = rule_form(item)
+            await self._ask(f"{verb} rule {item}", lambda k: k.rule(verb, **form), *fine)
+            return
+        index = 0
+        if item.kind == "unicast":
+            if verb == "del" and item.device not in self._names.values():
+                return  # it went with its device
+            index = self._index(item.device)
+        form = route_form(item, index)
+        await self._ask(f"{verb} route {item}", lambda k: k.route(verb, **form), *fine)
+
+    async def _ask(self, what: str, ask: Callable[[AsyncIPRoute], Awaitable[Any]], *fine: int) -> Any:
+        if self._commands is None:
+            raise _closed()
+        try:
+            return await ask(self._commands)
+        except exceptions.NetlinkError as error:
+            if error.code in fine:
+                return []
+            raise _refused(what, error) from None
+        except OSError as error:
+            # The socket is spoilt; the next command gets a new one.
+            broken, self._commands = self._commands, await _socket()
+            await _close(broken)
+            raise _refused(what, error) from None
+
+
+# --- sockets and words --------------------------------------------------------------------------------------
+
+
+async def _socket() -> AsyncIPRoute:
+    socket = AsyncIPRoute(strict_check=True, ext_ack=True)
+    await socket.bind(0)  # a port number of its own tells our changes from other people's
+    return socket
+
+
+async def _routes_of(family: int, kernel: AsyncIPRoute) -> list[Any]:
+    return await _dump(kernel.route("dump", family=family, proto=PROTOCOL))
+
+
+async def _rules_of(family: int, kernel: AsyncIPRoute) -> list[Any]:
+    return await _dump(kernel.rule("dump", family=family))
+
+
+async def _close(socket: AsyncIPRoute | AsyncConntrack) -> None:
+    """Close without waiting for answers that will not come."""
+    result = socket.close()
+    if isawaitable(result):
+        await result
+
+
+async def _dump(request: Awaitable[Any]) -> list[Any]:
+    return [message async for message in await request]
+
+
+def _refused(what: str, error: Exception) -> DoorError:
+    return DoorError(
+        f"could not {what}: {error}", where="kernel", remedy="See the kernel's words; nothing more was done"
+    )
+
+
+def _closed() -> DoorError:
+    return DoorError("the netlink socket is not open", where="kernel", remedy="Restart the daemon")
