@@ -1,6 +1,6 @@
 """The calls process: opens the engine, the phones and the link to the daemon, and lets the trunk's loop run.
 
-It decides nothing. Without the daemon it goes on with what it was told last; running calls never depend on it.
+It decides nothing. Without the daemon it goes on with what it was told last; running calls do not need it.
 """
 
 import asyncio
@@ -104,7 +104,9 @@ class Exchange:
 
     def _ready(self) -> Trunk:
         if self._trunk is None:
-            raise DoorError("the trunk's settings have not come yet", where="calls process", remedy="Try again")
+            raise DoorError(
+                "the trunk's settings have not come yet", where="calls process", remedy="Try again"
+            )
         return self._trunk
 
     def _planned(self, plan: m.TrunkPlan) -> None:

@@ -63,6 +63,7 @@ class _Live:
     dial: str
     caller_id: str
     started_at: float
+    headers: tuple[tuple[str, str], ...] = ()
     taken_by: str = ""
     codec: str = ""
     quality: tuple[float, float, float] | None = None
@@ -204,7 +205,9 @@ class Trunk:
                 live = self._call_of(verb.phone)
                 if not Path(verb.path).is_file():
                     raise RefusedError(
-                        f"there is no file {verb.path}", where=verb.phone, remedy="Give the path of a WAV file"
+                        f"there is no file {verb.path}",
+                        where=verb.phone,
+                        remedy="Give the path of a WAV file",
                     )
                 self._engine.do(v.Play(live.end, verb.path))
                 return m.Done(text=f"{verb.phone} speaks {Path(verb.path).name}.")
@@ -251,6 +254,7 @@ class Trunk:
             dial=dialled.digits,
             caller_id=choice.caller_id,
             started_at=self._wall(),
+            headers=tuple(choice.headers(self._plan.domain, self._plan.assert_identity).items()),
             taken_by=verb.phone,
         )
         self._calls[number] = live
@@ -275,7 +279,9 @@ class Trunk:
                 self._open_end(live, phone)
                 self._feed(live, model.Lifted(), now)
                 self.publish()
-                return m.Done(text=f"{verb.phone} took the call from {live.remote}.", data={"call": live.number})
+                return m.Done(
+                    text=f"{verb.phone} took the call from {live.remote}.", data={"call": live.number}
+                )
         raise RefusedError(f"{verb.phone} does not ring", where=verb.phone, remedy="Wait for a call, or dial")
 
     def confirm(self, uplink: str, reply: Callable[[m.ConfirmResult], None]) -> None:
@@ -283,7 +289,9 @@ class Trunk:
         path = self._bound.get(uplink)
         if path is None:
             raise RefusedError(
-                f"{uplink} has no address now", where=uplink, remedy="Bring the channel up, then confirm again"
+                f"{uplink} has no address now",
+                where=uplink,
+                remedy="Bring the channel up, then confirm again",
             )
         if uplink in self._confirming:
             raise RefusedError(f"{uplink} is being confirmed", where=uplink, remedy="Wait for the result")
@@ -310,7 +318,6 @@ class Trunk:
                 self._plan.confirm_number,
                 self._plan.domain,
                 self._plan.default_caller_id,
-                self._plan.assert_identity,
             )
         )
         self._engine.do(v.Connect(leg, confirming.end))
@@ -394,9 +401,7 @@ class Trunk:
                 if event.answered or live.direction == "in":
                     self._feed(live, model.Ended(leg, event.code, event.reason), now)
                 else:
-                    self._feed(
-                        live, model.Failed(leg, event.code, event.reason, event.retry_after_s), now
-                    )
+                    self._feed(live, model.Failed(leg, event.code, event.reason, event.retry_after_s), now)
             case v.LegReinvited():
                 if event.move:
                     self._feed(live, model.Reinvited(leg, event.code), now)
@@ -520,7 +525,7 @@ class Trunk:
                         live.dial,
                         self._plan.domain,
                         live.caller_id,
-                        self._plan.assert_identity,
+                        live.headers,
                         replaces=action.replaces,
                         codecs=FALLBACK_CODECS if action.codecs == "fallback" else (),
                     )
@@ -555,9 +560,13 @@ class Trunk:
                     )
                 )
             case model.MediaMissing():
-                log.warning("call %d: no audio from the far end since it moved to %s", live.number, action.uplink)
+                log.warning(
+                    "call %d: no audio from the far end since it moved to %s", live.number, action.uplink
+                )
             case model.Unauthorised():
-                log.error("the provider refused %s (%d) and took the call elsewhere", action.uplink, action.code)
+                log.error(
+                    "the provider refused %s (%d) and took the call elsewhere", action.uplink, action.code
+                )
             case model.Tell():
                 for name in live.phones:
                     self._phones[name].tell(routing.WORDS[action.reason])

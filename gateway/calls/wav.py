@@ -1,4 +1,4 @@
-"""How much was heard in a recording: sound against silence, by the energy of 20 ms frames. A door to files."""
+"""How much was heard in a recording: sound against silence, by the energy of 20 ms frames. Reads files."""
 
 import math
 import wave

@@ -1,7 +1,7 @@
 """A phone without hardware: it speaks a WAV file, records what it hears, and its keys are gatewayctl's verbs.
 
-Every kind of phone says what its user does with the same five messages (Dial, Answer, HangUp, Hold, SendDigits)
-and is told what happens through the methods below.
+Every kind of phone says what its user does with the same five messages (Dial, Answer, HangUp, Hold,
+SendDigits) and is told what happens through the methods below.
 """
 
 from dataclasses import dataclass

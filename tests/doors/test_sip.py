@@ -1,4 +1,4 @@
-"""The SIP engine calls itself on loopback: two uplinks on 127.0.0.1 and 127.0.0.2, the far end on 127.0.0.3."""
+"""The SIP engine calls itself on loopback: uplinks on 127.0.0.1 and 127.0.0.2, the far end on 127.0.0.3."""
 
 import queue
 import struct
@@ -91,7 +91,7 @@ def test_call_shows_caller_id_and_carries_audio_both_ways(bench: Bench, tmp_path
     near_tone, far_tone = tone(tmp_path / "near.wav", 400), tone(tmp_path / "far.wav", 500)
     bench.do(v.OpenEnd("near", str(near_tone), str(tmp_path / "near-heard.wav")))
     bench.do(v.OpenEnd("far", str(far_tone), str(tmp_path / "far-heard.wav")))
-    bench.do(v.StartLeg(1, "main", FAR, "442079460000", "sip.provider.test", "442037691880", True))
+    bench.do(v.StartLeg(1, "main", FAR, "442079460000", "sip.provider.test", "442037691880"))
     incoming = bench.wait(v.LegIncoming)
     assert (incoming.called, incoming.caller, incoming.uplink) == ("442079460000", "442037691880", "far")
     assert incoming.source == f"127.0.0.1:{PORT}"

@@ -1,5 +1,5 @@
-"""Laws of the engine (law 8): one thread owns pjsua2; callbacks only post; a leg lives in one dict and is dropped
-on this thread once it is over; commands come by a queue and answers go by `post`; nothing raises across threads.
+"""Laws of the engine (law 8): one thread owns pjsua2; callbacks only post; a leg lives in one dict and is
+dropped on this thread once it is over; commands come by a queue, answers go by `post`; nothing raises across.
 
 An automatic garbage collection on another thread could free a pj object there and abort the process, so
 Python's cyclic collector is off while the engine runs and is called on this thread when no call is up.
@@ -197,9 +197,9 @@ class _Session:
         if not self.legs:
             return
         heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
-        for number, _, rx_packets, _ in heard:
-            if self.legs[number].speaks(rx_packets, now):
-                self.post(values.LegSpoke(number))
+        for one in heard:
+            if self.legs[one.leg].speaks(one.rx_packets, now):
+                self.post(values.LegSpoke(one.leg))
         for event in self._quiet.poll(now, heard):
             self.post(event)
 

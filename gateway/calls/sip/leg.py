@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pjsua2 as pj
 
-from gateway.calls.quiet import Sample
+from gateway.calls.quiet import LegHeard
 from gateway.calls.sip import values
 from gateway.calls.sip.audio import WavEnd
 from gateway.calls.sip.paths import Account
@@ -58,14 +58,8 @@ class Leg(pj.Call):
         """Send the INVITE. From carries the CallerID (E.164 digits), To the number dialled."""
         parameters = _one_audio()
         option = parameters.txOption
-        who = "anonymous" if command.anonymous else command.caller_id
-        host = "anonymous.invalid" if command.anonymous else command.domain
-        option.localUri = f"<sip:{who}@{host}>"
-        headers = []
-        if command.assert_identity or command.anonymous:
-            headers.append(("P-Asserted-Identity", f"<sip:{command.caller_id}@{command.domain}>"))
-        if command.anonymous:
-            headers.append(("Privacy", "id"))
+        option.localUri = f"<sip:{command.caller_id}@{command.domain}>"
+        headers = list(command.headers)
         if replaced is not None:
             call_id, local_tag, remote_tag = pj.gwDialogIds(replaced.getId()).split("\n")
             headers.append(("Replaces", f"{call_id};to-tag={remote_tag};from-tag={local_tag}"))
@@ -142,10 +136,10 @@ class Leg(pj.Call):
 
     # --- what was heard ---------------------------------------------------------------------------
 
-    def heard(self) -> Sample:
+    def heard(self) -> LegHeard:
         """How many RTP packets have come in, and whether any are to be expected."""
         expected = self._confirmed and not (self._held or self._remote_held or self._pending)
-        return self.number, self.uplink, self._rx_before + self._count(), expected
+        return LegHeard(self.number, self.uplink, self._rx_before + self._count(), expected)
 
     def speaks(self, rx_packets: int, now: float) -> bool:
         """True when more has come in than before and that has not been said within a second."""

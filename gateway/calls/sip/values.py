@@ -44,8 +44,7 @@ class StartLeg:
     number: str
     domain: str
     caller_id: str
-    assert_identity: bool = False
-    anonymous: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
     replaces: int | None = None
     codecs: tuple[str, ...] = ()
 
