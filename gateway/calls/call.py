@@ -12,7 +12,7 @@ An outgoing call that is not up yet and must leave its uplink starts a new leg b
 caller keeps hearing ringback, and the old leg, should it still be taken, is ended. An incoming call that
 rings cannot leave: the response goes where the request came from (RFC 3261 §18.2.2) and no re-INVITE may be
 sent before the ACK (§14.1). So it rings on in the hope that the uplink comes back, its 200 is sent there, and
-once the ACK is in, it moves like any other. A pinned call (confirmation) stays where it is, come what may.
+once the ACK is in, it moves like any other.
 """
 
 from collections.abc import Callable
@@ -307,7 +307,7 @@ class Call:
             self._route.ways = ways
         if self._move:
             self._follow(self._move.receive(event, now), now)
-        elif not self._ways.must_leave(self._uplink) or self._pinned or self.leg is None:
+        elif not self._ways.must_leave(self._uplink) or self.leg is None:
             self._timers.pop("stranded", None)
         elif self.state == "up":
             self._start_move(now)
@@ -321,7 +321,7 @@ class Call:
             self._timers.setdefault("stranded", now + self._timing.silence_s)
 
     def _start_move(self, now: float, repair: bool = False) -> None:
-        if self.leg is None or self._pinned:
+        if self.leg is None:
             return
         self._timers.pop("media", None)
         self._move = Move(
@@ -422,8 +422,6 @@ class Call:
             return
         again = self._repaired_s is not None and now - self._repaired_s < _REPAIR_PAUSE_S
         self._repaired_s = now
-        if self._pinned:
-            return
         if again:
             self._lost("lost", now)
         else:
@@ -452,10 +450,6 @@ class Call:
                     self._end(event.code, "far_hung_up", now)
 
     # --- the legs and the phone -------------------------------------------------------------------
-
-    @property
-    def _pinned(self) -> bool:
-        return self._route is not None and self._route.kind == "pinned"
 
     def _reach(self, leg: int) -> str:
         """The uplink by which the leg's far end can still be told something."""

@@ -15,7 +15,20 @@ Direction = Literal["out", "in"]
 Codecs = Literal["usual", "fallback"]
 CallState = Literal["trying", "early", "ringing", "answering", "up", "ended"]
 MoveState = Literal["stranded", "moving", "glare", "replacing"]
+DialledKind = Literal["emergency", "service", "international", "invalid"]
 MoveHow = Literal["reinvite", "replaces", "redial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """What was dialled, understood. `digits` go into the Request-URI; `shown` is for people; `region` is the
+    ISO 3166-1 code of the destination, or empty. `words` explain what was made of it."""
+
+    kind: DialledKind
+    digits: str
+    shown: str
+    words: str
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway.calls.model import Codecs, Unauthorised, Ways
 from gateway.messages import Server
 
 Policy = Literal["other_way", "other_server", "other_uplink_once", "other_codecs", "never"]
-RouteKind = Literal["ordinary", "emergency", "pinned"]
+RouteKind = Literal["ordinary", "emergency"]
 
 POLICY: Final[dict[int, Policy]] = {
     0: "other_way",
@@ -158,7 +158,7 @@ class Rests:
 
 
 class Route:
-    """The attempts of one call to reach one number. `uplink` pins it to one way (confirmation calls)."""
+    """The attempts of one call to reach one number."""
 
     def __init__(
         self,
@@ -166,14 +166,12 @@ class Route:
         ways: Ways,
         rests: Rests,
         kind: RouteKind = "ordinary",
-        uplink: str = "",
     ) -> None:
         self.ways = ways
         self.kind = kind
         self.attempts: list[str] = []
         self._servers = tuple(servers)
         self._rests = rests
-        self._pinned = uplink
         self._restart()
 
     def _restart(self) -> None:
@@ -274,7 +272,7 @@ class Route:
     def _next(self, now: float) -> Try | GiveUp:
         self._current = None
         emergency = self.kind == "emergency"
-        uplinks = (self._pinned,) if self._pinned else self.ways.every if emergency else self.ways.fit
+        uplinks = self.ways.every if emergency else self.ways.fit
         if not uplinks:
             return GiveUp(self._code, "all_down")
         servers = self._rests.order(self._servers, now)

@@ -155,9 +155,9 @@ class World:
             assert call.due is None
             assert self.connected is None
             assert self.open <= self.ended, "every leg started has ended or was told to"
-        if call.shown_state != "moving":
+        if call._move is None or call._move.state == "stranded":
             self.ordered_s = None
-        if self.ordered_s is not None and call._move and call._move.state != "stranded":
+        if self.ordered_s is not None:
             assert now - self.ordered_s <= Timing().decide_s, "a move is known within its time"
 
 

@@ -1,0 +1,141 @@
+"""Law: what was dialled is reached if anybody may reach it; emergency numbers first, untouched, and always.
+
+    emergency      a number that the country's plan says is one (libphonenumber's short numbers); as dialled
+    service        the provider's own codes (8888, *98) and other short numbers: as dialled
+    international  everything else, as E.164 digits without the plus
+    invalid        nobody could be reached by it; `words` say why
+
+A number with +, 00, 011 or the country's own international prefix is taken as international; one without is
+national first, and E.164 digits without any prefix second. libphonenumber's tables age: a number whose length
+is right but whose range they do not know is dialled all the same. This is the door to phonenumbers; it
+needs no network.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+import phonenumbers
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+    shortnumberinfo,
+)
+
+from gateway.calls.model import Dialled
+
+__all__ = ["Dialled", "dialled", "is_emergency", "warm_up"]
+
+_LONGEST_SERVICE: Final = 6
+_PREFIXES: Final = ("+", "00", "011")
+_EYE_CANDY: Final = re.compile(r"[\s().\-/]+", re.ASCII)
+_DIALABLE: Final = re.compile(r"\+?[0-9*#]+")
+_EVERYWHERE: Final = frozenset({"112", "911"})
+"""What mobile networks everywhere take for an emergency; used where the tables know nothing of a country."""
+_WHY: Final = {
+    ValidationResult.TOO_SHORT: "it is too short",
+    ValidationResult.TOO_LONG: "it is too long",
+    ValidationResult.INVALID_COUNTRY_CODE: "there is no such country code",
+    ValidationResult.INVALID_LENGTH: "no number there has this length",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
+}
+
+
+def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
+    """What `text` means when dialled in `country` (ISO 3166-1). `provider_codes` pass as they are."""
+    digits = _EYE_CANDY.sub("", text)
+    if not digits:
+        return Dialled("invalid", "", text, "Nothing was dialled.")
+    if not _DIALABLE.fullmatch(digits):
+        return Dialled(
+            "invalid", "", text, f"{text} cannot be dialled: only digits, *, # and a leading + can."
+        )
+    if is_emergency(digits, country):
+        return Dialled("emergency", digits, digits, f"{digits} is an emergency number.", country)
+    if digits in provider_codes or "*" in digits or "#" in digits:
+        return _service(digits)
+    found = _best(_readings(digits, country))
+    short = len(digits) <= _LONGEST_SERVICE and not digits.startswith("+")
+    if short and (found is None or not phonenumbers.is_valid_number(found)):
+        return _service(digits)
+    if found is None:
+        return Dialled("invalid", "", digits, f"{digits} cannot be dialled: {_why_not(digits, country)}.")
+    return _international(found)
+
+
+def is_emergency(digits: str, country: str) -> bool:
+    """True when `digits` call for help in `country`."""
+    if country not in phonenumbers.SUPPORTED_SHORT_REGIONS:
+        return digits in _EVERYWHERE
+    return bool(shortnumberinfo.is_emergency_number(digits, country))
+
+
+def warm_up(country: str) -> None:
+    """Load the country's tables and compile their expressions, so that the first call need not wait."""
+    dialled("+" + "1" * 9, country)
+    is_emergency("112", country)
+
+
+def _service(digits: str) -> Dialled:
+    return Dialled("service", digits, digits, f"{digits} is a service number and is dialled as it is.")
+
+
+def _international(number: PhoneNumber) -> Dialled:
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    shown = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+    region = phonenumbers.region_code_for_number(number) or ""
+    words = f"{shown} is dialled as {e164[1:]}."
+    if not phonenumbers.is_valid_number(number):
+        words += " Its range is not known here; it is dialled all the same."
+    return Dialled("international", e164[1:], shown, words, region)
+
+
+def _readings(digits: str, country: str) -> Iterable[tuple[PhoneNumber, bool]]:
+    """Every way to read `digits`, the likeliest first, and whether it may be taken without a known range."""
+    national = _parse(digits, country)
+    if national:
+        yield national, True
+    for prefix in _PREFIXES:
+        if digits.startswith(prefix) and (number := _parse("+" + digits.removeprefix(prefix), None)):
+            yield number, True
+    if digits[0] not in "+0" and (number := _parse("+" + digits, None)):
+        yield number, False
+
+
+def _best(readings: Iterable[tuple[PhoneNumber, bool]]) -> PhoneNumber | None:
+    """The first reading in a known range; else the first whose length at least is right."""
+    known = list(readings)
+    for number, _ in known:
+        if phonenumbers.is_valid_number(number):
+            return number
+    return next((number for number, trusted in known if trusted and _plausible(number)), None)
+
+
+def _plausible(number: PhoneNumber) -> bool:
+    """True when its length is right. One that kept its leading zero had a national prefix too many."""
+    right = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return right and not number.italian_leading_zero
+
+
+def _why_not(digits: str, country: str) -> str:
+    prefix = next((p for p in _PREFIXES if digits.startswith(p)), None)
+    try:
+        number = phonenumbers.parse(
+            "+" + digits.removeprefix(prefix) if prefix else digits, None if prefix else country
+        )
+    except NumberParseException as error:
+        bad_code = error.error_type == NumberParseException.INVALID_COUNTRY_CODE
+        return "there is no such country code" if bad_code and prefix else "it is no telephone number"
+    reason = phonenumbers.is_possible_number_with_reason(number)
+    return _WHY.get(reason, "no number is known that begins like this")
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str, country: str | None) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, country)
+    except NumberParseException:
+        return None
