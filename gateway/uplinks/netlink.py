@@ -75,13 +75,15 @@ class Kernel:
         self._told: dict[str, AddressesSeen] = {}
         self._arp = Arp(self._claims_changed)
         self._commands: AsyncIPRoute | None = None
+        self._events: AsyncIPRoute | None = None
         self._conntrack: AsyncConntrack | None = None
 
     # --- life -------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open the command socket, set what routing relies on, and list what is there."""
+        """Open the sockets, set what routing relies on, and list what is there."""
         self._commands = await _socket()
+        self._events = await _socket(_GROUPS)
         self._conntrack = AsyncConntrack()
         await self._conntrack.setup_endpoint()
         if self._lan:
@@ -93,10 +95,9 @@ class Kernel:
         for carrier in self._carriers.values():
             carrier.close()
         self._arp.close()
-        if self._commands is not None:
-            await _close(self._commands)
-        if self._conntrack is not None:
-            await _close(self._conntrack)
+        for socket in (self._commands, self._events, self._conntrack):
+            if socket is not None:
+                await _close(socket)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -109,15 +110,18 @@ class Kernel:
     async def _monitor(self) -> None:
         while True:
             try:
-                async with AsyncIPRoute(strict_check=True, ext_ack=True) as monitor:
-                    await monitor.bind(_GROUPS)
+                if self._events is None:
+                    self._events = await _socket(_GROUPS)
                     await self._survey()
-                    while True:  # get() ends with each batch
-                        async for message in monitor.get():
-                            self._heard(message)
+                while True:  # get() ends with each batch
+                    async for message in self._events.get():
+                        self._heard(message)
             except (OSError, exceptions.NetlinkError) as error:
+                if self._events is not None:
+                    await _close(self._events)
+                    self._events = None
                 self._inbox.post(KernelChanged(f"events of the kernel were lost: {error}"))
-            await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)
 
     async def _poll(self) -> None:
         while True:
@@ -359,9 +363,9 @@ class Kernel:
 # --- sockets and words --------------------------------------------------------------------------------------
 
 
-async def _socket() -> AsyncIPRoute:
+async def _socket(groups: int = 0) -> AsyncIPRoute:
     socket = AsyncIPRoute(strict_check=True, ext_ack=True)
-    await socket.bind(0)  # a port number of its own tells our changes from other people's
+    await socket.bind(groups)  # a port number of its own tells our changes from other people's
     return socket
 
 
