@@ -197,9 +197,9 @@ class _Session:
         if not self.legs:
             return
         heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
-        for one in heard:
-            if self.legs[one.leg].speaks(one.rx_packets, now):
-                self.post(values.LegSpoke(one.leg))
+        for number, _, rx_packets, _ in heard:
+            if self.legs[number].speaks(rx_packets, now):
+                self.post(values.LegSpoke(number))
         for event in self._quiet.poll(now, heard):
             self.post(event)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pjsua2 as pj
 
-from gateway.calls.quiet import LegHeard
+from gateway.calls.quiet import Sample
 from gateway.calls.sip import values
 from gateway.calls.sip.audio import WavEnd
 from gateway.calls.sip.paths import Account
@@ -136,10 +136,10 @@ class Leg(pj.Call):
 
     # --- what was heard ---------------------------------------------------------------------------
 
-    def heard(self) -> LegHeard:
+    def heard(self) -> Sample:
         """How many RTP packets have come in, and whether any are to be expected."""
         expected = self._confirmed and not (self._held or self._remote_held or self._pending)
-        return LegHeard(self.number, self.uplink, self._rx_before + self._count(), expected)
+        return self.number, self.uplink, self._rx_before + self._count(), expected
 
     def speaks(self, rx_packets: int, now: float) -> bool:
         """True when more has come in than before and that has not been said within a second."""
