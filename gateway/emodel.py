@@ -1,4 +1,4 @@
-"""What a listener would say of a path: loss and delay -> R -> MOS by the E-model (ITU-T G.107, narrow band)."""
+"""What a listener would say of a path: loss and delay -> R -> MOS (E-model, ITU-T G.107, narrow band)."""
 
 import math
 

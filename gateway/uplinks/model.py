@@ -84,6 +84,71 @@ class ProbeRefused:
     why: str
 
 
+# --- what the room tells its own tables -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to probe. `name` comes back in answers; `provider`: it is one of the trunk's servers."""
+
+    kind: ProbeKind
+    name: str
+    provider: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsKnown:
+    """The full list of what one uplink shall probe, in order of preference."""
+
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one uplink is known as. `public`: the address that the far side should see; `confirmed`: the one
+    that the provider has confirmed; `declared`: `public` was given by the owner, not taken from the wire."""
+
+    own: Address | None
+    public: Address | None
+    confirmed: Address | None
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What one uplink carries now; it sets the pace of its probes."""
+
+    carrying: bool
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSilent:
+    """No RTP has come in by one uplink for `quiet_s`, on every call that expects some."""
+
+    quiet_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaBack:
+    """RTP comes in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Prove now that one uplink works: it may be needed at once."""
+
+    uplink: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damped:
+    """One uplink came and went too often and is held in reserve (or, `on` False, is not any more)."""
+
+    uplink: str
+    on: bool
+
+
 # --- what the tables decide -----------------------------------------------------------------------
 
 

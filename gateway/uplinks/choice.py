@@ -1,0 +1,341 @@
+"""Law: calls leave a dead uplink at once and a living one only in peace; nothing is left without a better
+place to go to; and a provider that is silent everywhere is no reason to move.
+
+Which uplink carries the trunk and which the Internet, from the views that health gives, in the owner's order.
+"""
+
+from dataclasses import dataclass
+
+from gateway.errors import RefusedError
+from gateway.messages import PathState
+from gateway.schema import Watching
+from gateway.uplinks.damping import Damper
+from gateway.uplinks.health import View
+from gateway.uplinks.model import Damped, Verify
+
+BETTER_MOS = 0.3
+"""A brownout is left only for an uplink that sounds so much better."""
+START_PATIENCE_S = 3.0
+"""At the start an uplink earlier in the owner's order gets so long to prove itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """All uplinks in the owner's order."""
+
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Live calls per uplink; one that is not named has none."""
+
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The owner's order: the trunk by this uplink; empty: by health again."""
+
+    uplink: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """The trunk goes by `uplink` from now on. `before`: the one that it leaves ("": none); `failed`: because
+    `before` does not work any more, since `silent_s` ago. `cause`: why, in words."""
+
+    uplink: str
+    before: str
+    failed: bool
+    cause: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The Internet for all else: uplinks in order of preference. `failed`: the first of before is dead."""
+
+    uplinks: tuple[str, ...]
+    failed: bool
+
+
+Event = Views | Calls | Order
+Action = Carry | Share | Verify | Damped
+
+_CAUSES: dict[str, str] = {
+    "disabled": "{0} was switched off",
+    "no_device": "the device of {0} is gone",
+    "no_carrier": "{0} lost its carrier",
+    "no_address": "{0} lost its address",
+    "conflict": "another device uses the address of {0}",
+    "probing": "{0} is not steady yet",
+    "up_unconfirmed": "the address of {0} is not confirmed any more",
+    "degraded": "calls by {0} sound bad",
+    "no_trunk": "the provider does not answer on {0}",
+    "down": "{0} fell silent",
+    "drifted": "the provider sees {0} by another address",
+    "damped": "{0} comes and goes too often",
+}
+
+
+class Choice:
+    """The chooser. `adopted`, `internet`: what carried the trunk and the rest before a restart of the daemon
+    (empty: nothing known); it stays until it is known to fail."""
+
+    def __init__(
+        self, watching: Watching, now: float, adopted: str = "", internet: tuple[str, ...] = ()
+    ) -> None:
+        self._watching = watching
+        self._started_s = now
+        self._views: tuple[View, ...] = ()
+        self._calls: dict[str, int] = {}
+        self._dampers: dict[str, Damper] = {}
+        self._damped: frozenset[str] = frozenset()
+        self._peace_since: dict[str, float] = {}
+        self._verified_for = ""
+        self._moving: frozenset[str] = frozenset()
+        self.carrier = adopted
+        """The uplink of the trunk; it stays when it fails and no other one is fit. Empty: none yet."""
+        self.internet = internet
+        """Uplinks for everything else, the best first."""
+        self._order_is_new = False
+        self.ordered = ""
+        """The owner's standing order."""
+        self.due: float | None = None
+
+    # --- what others may ask ---
+
+    @property
+    def active(self) -> str:
+        """The uplink that new calls may take now; empty: none."""
+        return self.carrier if self._holds(self._view(self.carrier)) else ""
+
+    @property
+    def provider_silent(self) -> bool:
+        """The Internet works and the provider answers on no confirmed uplink."""
+        tried = [v for v in self._views if v.internet == "fit" and v.state in ("no_trunk", "up", "degraded")]
+        return bool(tried) and all(v.state == "no_trunk" for v in tried)
+
+    def path_state(self, uplink: str) -> PathState:
+        """Whether calls may use this uplink, must leave it, or neither."""
+        view = self._view(uplink)
+        if view is None or view.state in ("up_unconfirmed", "disabled"):
+            return "unfit"
+        if uplink == self.carrier:
+            return "fit" if self.active else "unfit"
+        if not self.active:
+            return "fit" if view.trunk == "fit" else "unfit"
+        if view.trunk == "unfit" or view.state in ("degraded", "probing") or uplink in self._moving:
+            return "leave"
+        return "fit"
+
+    def refuse(self, uplink: str) -> None:
+        """Raise RefusedError when the owner may not order the trunk to `uplink`, with the reason."""
+        view = self._view(uplink)
+        if view is None:
+            names = ", ".join(v.name for v in self._views)
+            raise RefusedError(
+                f"there is no uplink {uplink}", where="uplinks use", remedy=f"Name one of: {names}"
+            )
+        if view.trunk != "fit":
+            reason = _CAUSES.get(view.state, "{0} is being tried").format(uplink)
+            if view.state == "up_unconfirmed":
+                reason = f"the address of {uplink} is not confirmed"
+            remedy = (
+                f"Confirm it first: gatewayctl trunk confirm {uplink}"
+                if view.state == "up_unconfirmed"
+                else "See `gatewayctl uplinks`, and try again when it is up"
+            )
+            raise RefusedError(f"calls cannot go by {uplink}: {reason}", where=uplink, remedy=remedy)
+
+    # --- the machine ---
+
+    def receive(self, event: Event | None, now: float) -> list[Action]:
+        """Take in news (None: `due` has come); returns what changes."""
+        actions: list[Action] = []
+        match event:
+            case Views(views):
+                self._count_flaps(views, now)
+                self._views = views
+            case Calls(counts):
+                self._calls = counts
+                self._moving = frozenset(u for u in self._moving if counts.get(u, 0))
+            case Order(uplink):
+                self.ordered, self._order_is_new = uplink, bool(uplink)
+            case None:
+                pass
+        self.due = None
+        actions += self._damp(now)
+        actions += self._verify()
+        actions += self._choose_trunk(now)
+        actions += self._choose_internet(now)
+        return actions
+
+    def _wake(self, at: float) -> None:
+        self.due = at if self.due is None else min(self.due, at)
+
+    def _view(self, name: str) -> View | None:
+        return next((view for view in self._views if view.name == name), None)
+
+    # --- damping ---
+
+    def _count_flaps(self, views: tuple[View, ...], now: float) -> None:
+        before = {view.name: view for view in self._views}
+        for view in views:
+            old = before.get(view.name)
+            if old is None or view.state == "disabled":
+                continue
+            lost_trunk = old.trunk_since_s is not None and view.trunk_since_s is None
+            lost_internet = old.internet_since_s is not None and view.internet_since_s is None
+            if lost_internet or (lost_trunk and view.state == "no_trunk"):
+                self._dampers.setdefault(view.name, Damper()).flapped(now)
+
+    def _damp(self, now: float) -> list[Action]:
+        for damper in self._dampers.values():
+            damper.settle(now)
+            free_at = damper.free_at()
+            if free_at is not None:
+                self._wake(max(free_at, now + 0.001))
+        suppressed = {name for name, damper in self._dampers.items() if damper.suppressed}
+        # The last one that works is never held back, whatever it did.
+        for good in (
+            {v.name for v in self._views if v.trunk != "unfit"},
+            {v.name for v in self._views if v.internet != "unfit"},
+        ):
+            if good and good <= suppressed:
+                steadiest = min(good, key=lambda name: self._dampers[name].penalty(now))
+                suppressed -= {self.carrier if self.carrier in good else steadiest}
+        damped = frozenset(suppressed)
+        changed = damped ^ self._damped
+        self._damped = damped
+        return [Damped(name, name in damped) for name in sorted(changed)]
+
+    # --- the trunk ---
+
+    def _verify(self) -> list[Action]:
+        """Once the carrier is in doubt, have all that could take over prove themselves at once."""
+        carrier = self._view(self.carrier)
+        if carrier is None or carrier.state != "suspect":
+            self._verified_for = ""
+            return []
+        if self._verified_for == self.carrier:
+            return []
+        self._verified_for = self.carrier
+        return [Verify(v.name) for v in self._views if v.name != self.carrier and v.trunk == "fit"]
+
+    def _choose_trunk(self, now: float) -> list[Action]:
+        fit = [v for v in self._views if v.trunk == "fit" and v.name not in self._damped]
+        carrier = self._view(self.carrier)
+        ordered = self._view(self.ordered)
+        if ordered is not None and self._order_is_new and ordered.trunk == "fit":
+            self._order_is_new = False
+            self._moving = frozenset(n for n, count in self._calls.items() if count and n != ordered.name)
+            if ordered is carrier:
+                return []
+            return self._carry(ordered, "the owner ordered it", failed=False, now=now)
+        if carrier is None:
+            return self._start(fit, now)
+        if not self._holds(carrier):
+            fresh = [v for v in fit if v is not carrier]
+            if not fresh:
+                return []
+            return self._carry(fresh[0], _CAUSES[carrier.state].format(carrier.name), failed=True, now=now)
+        if (
+            carrier.state == "degraded"
+            and carrier is not ordered
+            and (better := self._better(carrier, fit)) is not None
+        ):
+            return self._carry(better, _CAUSES["degraded"].format(carrier.name), failed=False, now=now)
+        return self._fail_back(carrier, fit, now)
+
+    def _holds(self, carrier: View | None) -> bool:
+        """Whether the carrier may go on: it works, or its silence is not decided yet, or the provider is
+        silent on all others too."""
+        if carrier is None:
+            return False
+        if carrier.trunk != "unfit" or carrier.state in ("suspect", "damped"):
+            return True
+        return carrier.state == "no_trunk" and not any(v.trunk == "fit" for v in self._views)
+
+    def _start(self, fit: list[View], now: float) -> list[Action]:
+        if not fit:
+            return []
+        if self._await_earlier(fit[0], now):
+            return []
+        return self._carry(fit[0], f"{fit[0].name} is the first that works", failed=False, now=now)
+
+    def _await_earlier(self, view: View, now: float) -> bool:
+        """At the start: whether an uplink before `view` in the owner's order is still being tried."""
+        earlier = self._views[: self._views.index(view)]
+        patience_ends = self._started_s + START_PATIENCE_S
+        if now >= patience_ends or not any(v.state in ("probing", "suspect") for v in earlier):
+            return False
+        self._wake(patience_ends)
+        return True
+
+    def _better(self, carrier: View, fit: list[View]) -> View | None:
+        floor = (carrier.mos or 1.0) + BETTER_MOS
+        others = (v for v in fit if v is not carrier and v.state == "up")
+        return next((v for v in others if v.mos is not None and v.mos >= floor), None)
+
+    def _fail_back(self, carrier: View, fit: list[View], now: float) -> list[Action]:
+        """Return to the owner's first choice: clean for a while, and no call under way or patience at end."""
+        earlier = self._views[: self._views.index(carrier)]
+        if (ordered := self._view(self.ordered)) is not None:
+            # The owner's word stands before his order of uplinks; having failed, it returns in peace too.
+            earlier = () if ordered is carrier else (ordered,)
+        for view in earlier:
+            eligible = view in fit and view.state == "up" and view.trunk_since_s is not None
+            if not eligible:
+                self._peace_since.pop(view.name, None)
+                continue
+            clean_at = (view.trunk_since_s or now) + self._watching.failback_after_s
+            if now < clean_at:
+                self._wake(clean_at)
+                continue
+            since = self._peace_since.setdefault(view.name, now)
+            latest = since + self._watching.failback_max_wait_s
+            if self._calls.get(carrier.name, 0) and now < latest:
+                self._wake(latest)
+                continue
+            return self._carry(view, f"{view.name} has been steady again", failed=False, now=now)
+        return []
+
+    def _carry(self, view: View, cause: str, *, failed: bool, now: float) -> list[Action]:
+        before = self.carrier
+        old = self._view(before)
+        self.carrier = view.name
+        self._peace_since.clear()
+        self._verified_for = ""
+        silent_s = max(0.0, now - old.silent_since_s) if old is not None and failed else 0.0
+        return [Carry(view.name, before, failed, cause, silent_s)]
+
+    # --- the Internet ---
+
+    def _choose_internet(self, now: float) -> list[Action]:
+        alive = [v for v in self._views if v.internet == "fit"]
+        ranked = sorted(alive, key=lambda v: v.name in self._damped)
+        current = self._view(self.internet[0]) if self.internet else None
+        if current is None and (not ranked or self._await_earlier(ranked[0], now)):
+            return []
+        failed = False
+        if current is not None:
+            if current.internet == "pending" and (current.state == "suspect" or not ranked):
+                ranked = [current, *(v for v in ranked if v is not current)]
+            elif current.internet == "unfit" and not ranked:
+                return []  # nowhere to go: what stands may come back
+            elif current.internet == "fit" and ranked[0] is not current:
+                clean_at = (ranked[0].internet_since_s or now) + self._watching.failback_after_s
+                if current.name in self._damped or now >= clean_at:
+                    pass
+                else:
+                    self._wake(clean_at)
+                    ranked = [current, *(v for v in ranked if v is not current)]
+            else:
+                failed = current.internet != "fit"
+        wanted = tuple(view.name for view in ranked)
+        if wanted == self.internet:
+            return []
+        self.internet = wanted
+        return [Share(wanted, failed)]
