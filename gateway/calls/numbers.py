@@ -32,7 +32,7 @@ __all__ = ["Dialled", "dialled", "is_emergency", "warm_up"]
 _LONGEST_SERVICE: Final = 6
 _PREFIXES: Final = ("+", "00", "011")
 _EYE_CANDY: Final = re.compile(r"[\s().\-/]+", re.ASCII)
-_DIALABLE: Final = re.compile(r"\+?[0-9*#]+")
+_DIALABLE: Final = re.compile(r"\+[0-9]+|[0-9*#]+")
 _EVERYWHERE: Final = frozenset({"112", "911"})
 """What mobile networks everywhere take for an emergency; used where the tables know nothing of a country."""
 _WHY: Final = {

@@ -50,6 +50,9 @@ class _Leg:
     pause_ms: float = 0.0
     learned_s: float = 0.0
 
+    def silent_ms(self, now: float) -> float:
+        return round((now - self.changed_s) * 1000, 3)
+
     def patience_ms(self, threshold_ms: float, now: float) -> float:
         learned = 1.25 * self.pause_ms * math.exp2((self.learned_s - now) / _FORGET_S)
         return max(threshold_ms, min(learned, _LONGEST_PATIENCE_MS))
@@ -97,7 +100,7 @@ class QuietDetector:
         self._polled_s = now
 
     def _heard(self, leg: _Leg, now: float) -> None:
-        pause_ms = (now - leg.changed_s) * 1000
+        pause_ms = leg.silent_ms(now)
         if leg.counts and pause_ms > self._threshold_ms and pause_ms > leg.patience_ms(0.0, now) / 1.25:
             leg.pause_ms, leg.learned_s = pause_ms, now
 
@@ -108,12 +111,12 @@ class QuietDetector:
             if not legs:
                 self._silences.pop(uplink, None)
                 continue
-            quiet_ms = min(now - leg.changed_s for leg in legs) * 1000
+            quiet_ms = min(leg.silent_ms(now) for leg in legs)
             if quiet_ms < self._threshold_ms:
                 continue
             silence = self._silences.get(uplink)
             if silence is None:
-                if all((now - g.changed_s) * 1000 < g.patience_ms(self._threshold_ms, now) for g in legs):
+                if all(leg.silent_ms(now) < leg.patience_ms(self._threshold_ms, now) for leg in legs):
                     continue
                 silence = self._silences[uplink] = _Silence()
             if quiet_ms < silence.next_ms:
