@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from tests.lab import plan
 
+_STUN_PORT: Final = plan.STUN_SERVERS[0][1]
 _COOKIE: Final = 0x2112A442
 _BINDING_REQUEST: Final = 0x0001
 _BINDING_SUCCESS: Final = 0x0101
@@ -48,10 +49,8 @@ async def serve(addresses: list[str]) -> None:
     """Answer on every address for ever; says "ready" on stdout."""
     loop = asyncio.get_running_loop()
     for address in addresses:
-        for stun, port in ((True, plan.STUN_SERVERS[0][1]), (False, plan.ECHO_PORT)):
-            await loop.create_datagram_endpoint(
-                lambda stun=stun: _Server(stun=stun), local_addr=(address, port)
-            )  # type: ignore[misc]
+        await loop.create_datagram_endpoint(lambda: _Server(stun=True), local_addr=(address, _STUN_PORT))
+        await loop.create_datagram_endpoint(lambda: _Server(stun=False), local_addr=(address, plan.ECHO_PORT))
     print("ready", flush=True)
     await asyncio.Event().wait()
 

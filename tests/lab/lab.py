@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tests.lab import plan, topology
 from tests.lab.impair import Direction, Weather
+from tests.lab.capture import Capture
 from tests.lab.farend import FarEnds
 from tests.lab.netns import LabError, Site, await_ready
 from tests.lab.provider import Provider
@@ -23,6 +24,7 @@ from tests.lab.provider import Provider
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP: Final = 0x1
+_THIEF_MAC: Final = "02:00:5e:66:66:66"
 
 
 def _uplink(which: str | plan.Uplink) -> plan.Uplink:
@@ -30,6 +32,12 @@ def _uplink(which: str | plan.Uplink) -> plan.Uplink:
         if which in (uplink, uplink.name, uplink.isp, uplink.device):
             return uplink
     raise LabError(f"no uplink {which!r}: name one of {', '.join(up.name for up in plan.UPLINKS)}")
+
+
+def _announcement(mac: bytes, address: bytes) -> bytes:
+    """A gratuitous ARP request in its Ethernet frame (RFC 5227 §3)."""
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + address + bytes(6) + address
+    return b"\xff" * 6 + mac + b"\x08\x06" + arp
 
 
 class Lab:
@@ -62,6 +70,7 @@ class Lab:
         self._dhcp: subprocess.Popen[bytes] | None = None
         self.site = Site(topology.NAMESPACES, self.logs)
         self._switches: dict[str, socket.socket] = {}
+        self._handles: list[Weather | FarEnds | Provider] = []
         try:
             self._build()
         except BaseException:
@@ -80,9 +89,10 @@ class Lab:
 
     def close(self) -> None:
         """End every process and namespace of this laboratory; may be called twice."""
-        for switch in self._switches.values():
-            switch.close()
+        for handle in (*self._switches.values(), *self._handles):
+            handle.close()
         self._switches.clear()
+        self._handles.clear()
         self.site.close()
         shutil.rmtree(self._runtime, ignore_errors=True)
 
@@ -109,6 +119,7 @@ class Lab:
         if self._with_provider:
             self.far = FarEnds(site, self.logs)
             self.provider = Provider(site, self._runtime)
+            self._handles += [self.far, self.provider]
         await_ready(weather, "weather")
         for uplink in plan.UPLINKS:
             name = "isp" + uplink.isp
@@ -116,6 +127,7 @@ class Lab:
             site.nft(name, topology.isp_nft(uplink, uplink.public, forward_in=self._forward_in))
             self._switches[uplink.isp] = site.socket(name)
         self.weather = Weather(control)
+        self._handles.append(self.weather)
         for isp in topology.ISPS:
             self.weather.set(isp, "both", delay_ms=self._rtt_ms / 2)
         if self._configure[0]:
@@ -196,6 +208,11 @@ class Lab:
         handle.bind((address, port))
         handle.settimeout(2.0)
         return handle
+
+    def capture(self, name: str = "box", *, expression: str = "", length: int = 1024) -> Capture:
+        """Record the traffic of a namespace (`box`, `provider`, `core`…) into `<logs>/<name>-<n>.pcap`."""
+        path = self.logs / f"{name}-{len(list(self.logs.glob(f'{name}-*.pcap')))}.pcap"
+        return Capture(self.site, name, path, expression=expression, length=length)
 
     # --- what happens to uplinks -----------------------------------------------------------------------------
 
@@ -280,15 +297,21 @@ class Lab:
         self.site.ip(f"link add thief netns {self.site.full(isp)} type veth peer name {up.device} netns "
                      f"{self.site.full('thief')}", None)  # fmt: skip
         self.site.ip("link set thief master br0\nlink set thief up", isp)
+        batch = f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up"
+        self.site.ip(f"link set {up.device} address {_THIEF_MAC}\n{batch}", "thief")
         at = time.time()
-        self.site.ip(
-            f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up", "thief"
-        )
+        announcement = _announcement(bytes.fromhex(_THIEF_MAC.replace(":", "")), socket.inet_aton(stolen))
+        with self.site.socket("thief", socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind((up.device, 0))
+            for _ in range(3):  # the bridge needs a moment to let a new port speak
+                wire.send(announcement)
+                time.sleep(0.05)
         return at
 
     def return_address(self, uplink: str | plan.Uplink) -> float:
         """The other host goes away."""
         self.site.ip(f"link delete {_uplink(uplink).device}", "thief")
+        self.site.ip("neigh flush dev br0", "isp" + _uplink(uplink).isp)
         return time.time()
 
     def start_dhcp(self) -> None:

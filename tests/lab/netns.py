@@ -156,6 +156,7 @@ class Site:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(5)
+        _close_pipes(child)
         with contextlib.suppress(ValueError):
             self._children.remove(child)
 
@@ -190,7 +191,15 @@ class Site:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(5)
+        for child in self._children:
+            _close_pipes(child)
         self._children.clear()
         if self._janitor.stdin is not None and not self._janitor.stdin.closed:
             self._janitor.stdin.close()
             self._janitor.wait(15)
+
+
+def _close_pipes(child: "subprocess.Popen[Any]") -> None:
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
