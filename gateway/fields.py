@@ -1,0 +1,155 @@
+"""The values that stand in a settings file: how each is read, and what is said when it cannot be."""
+
+import re
+from collections.abc import Callable
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, PlainValidator, StrictInt, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from gateway import patterns
+
+T = TypeVar("T")
+
+
+def fault(what: str, remedy: str) -> PydanticCustomError:
+    """An error with its own remedy, for validators to raise."""
+    return PydanticCustomError("fault", "{what}", {"what": what, "remedy": remedy})
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise fault("text is needed", "Write it in quotes")
+    return value.strip()
+
+
+def _reader(read: Callable[[str], T], wanted: str, example: str) -> PlainValidator:
+    """A validator that reads text by `read`; its ValueError becomes `wanted` is needed."""
+
+    def validate(value: object) -> T:
+        text = _text(value)
+        try:
+            if "%" in text:  # a zone names a device of some machine; ours is the uplink's own
+                raise ValueError
+            return read(text)
+        except ValueError:
+            raise fault(f"{wanted} is needed, not {text[:60]!r}", f'Write it like "{example}"') from None
+
+    return PlainValidator(validate)
+
+
+def _pattern(regex: str, wanted: str, example: str) -> AfterValidator:
+    """A validator for text of one form, said in words."""
+
+    def validate(text: str) -> str:
+        if not re.fullmatch(regex, text):
+            raise fault(f"{wanted} is needed, not {text[:60]!r}", f'Write it like "{example}"')
+        return text
+
+    return AfterValidator(validate)
+
+
+def _digits(number: str) -> str:
+    digits = re.sub(r"[ ().-]", "", number).removeprefix("+")
+    if not re.fullmatch(r"[1-9][0-9]{6,14}", digits, re.ASCII):
+        raise fault(
+            f"a number in international format is needed, not {number[:60]!r}",
+            'Write 7 to 15 digits, country code first, like "442012345678"',
+        )
+    return digits
+
+
+def _interface(text: str) -> IPv4Interface | IPv6Interface:
+    if "/" not in text:
+        raise ValueError
+    return ip_interface(text)
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        label = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+        # Digits and dots alone are a mistyped address, never a name.
+        if len(text) > 253 or not re.fullmatch(rf"(?![0-9.]+$){label}(\.{label})*\.?", text, re.IGNORECASE):
+            raise
+        return text.rstrip(".").lower()
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host:
+        host, port = text, "3478"
+    if not re.fullmatch("[0-9]{1,5}", port, re.ASCII) or not 1 <= int(port) <= 65535:
+        raise ValueError
+    name = _host(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def _caller_pattern(text: str) -> str:
+    try:
+        patterns.parse(text)
+    except ValueError as error:
+        raise fault(str(error), 'Write it as in Asterisk\'s dial plan, like "_4420XXXXXXX"') from None
+    return text
+
+
+def _extensions(text: str) -> str:
+    try:
+        patterns.parse_extensions(text)
+    except ValueError as error:
+        raise fault(str(error), "Mend that line as Asterisk would read it") from None
+    return text
+
+
+def _country(text: str) -> str:
+    if text == "UK":
+        raise fault("the code of the United Kingdom is GB", 'Write "GB"')
+    return text
+
+
+_LOGIN = r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}"  # RFC 3261 §25.1, user
+
+Text = Annotated[str, Field(strict=True)]
+Name = Annotated[
+    Text, _pattern(r"[a-z][a-z0-9_-]{0,23}", "a short name (small letters, digits, - and _)", "backup1")
+]
+Country = Annotated[
+    Text, _pattern("[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
+]
+E164 = Annotated[Text, AfterValidator(_digits)]
+MaybeE164 = Annotated[Text, AfterValidator(lambda text: _digits(text) if text else "")]
+Digits = Annotated[Text, _pattern(r"[0-9*#]{1,15}", "the digits of a number", "8888")]
+Device = Annotated[
+    Text,
+    _pattern(
+        r"(?!lo$|\.{1,2}$)[A-Za-z0-9_.:@-]{1,15}",
+        "the name of a network device, as `ip link` shows it,",
+        "eth1",
+    ),
+]
+Login = Annotated[Text, _pattern(_LOGIN, "a SIP login", "123456")]
+MaybeLogin = Annotated[Text, _pattern(f"|{_LOGIN}", "a SIP login", "123456")]
+MaybePath = Annotated[Text, _pattern(r"|/[^\0]{1,4000}", "an absolute path", "/var/lib/steadyline/hello.wav")]
+CallerPattern = Annotated[Text, AfterValidator(_caller_pattern)]
+DialPlanLines = Annotated[Text, StringConstraints(strip_whitespace=False), AfterValidator(_extensions)]
+Host = Annotated[str, _reader(_host, "a host name or an address", "sip.example.com")]
+HostPort = Annotated[str, _reader(_host_port, "a host and port", "stun.example.com:3478")]
+AnyInterface = Annotated[
+    IPv4Interface | IPv6Interface,
+    _reader(_interface, "an address with the length of its network", "203.0.113.2/30"),
+]
+AnyAddress = Annotated[IPv4Address | IPv6Address, _reader(ip_address, "an address", "203.0.113.1")]
+AnyNetwork = Annotated[IPv4Network | IPv6Network, _reader(ip_network, "a network", "192.0.2.0/28")]
+PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]
