@@ -266,9 +266,8 @@ class Move:
 
     def _settled(self, leg: int, how: MoveHow | None, now: float) -> Settled:
         took_s = now - (now if self.ordered_s is None else self.ordered_s)
-        return Settled(
-            leg, self.target or self._uplink, how, took_s, self._hold if how == "reinvite" else False
-        )
+        told_hold = how != "replaces" and self._offered_hold
+        return Settled(leg, self.target or self._uplink, how, took_s, told_hold)
 
     def _lost(self) -> Lost:
         hung_up = self._old_gone is not None and self._old_gone.code not in ENGINE_GAVE_UP

@@ -176,6 +176,7 @@ class Route:
 
     def _restart(self) -> None:
         self._current: Try | None = None
+        self._order = list(self._servers)
         self._tried: set[tuple[str, Server]] = set()
         self._faulty: set[Server] = set()
         self._refused_on: dict[str, int] = {}
@@ -185,6 +186,7 @@ class Route:
     def begin(self, now: float) -> Try | GiveUp:
         """The first way; also after a move has failed and the number is dialled anew."""
         self._restart()
+        self._order = self._rests.order(self._servers, now)
         return self._next(now)
 
     def again(self, now: float) -> Try | GiveUp:
@@ -193,6 +195,7 @@ class Route:
         self._note("left")
         self._tried.clear()
         self._rang = False
+        self._order = self._rests.order(self._servers, now)
         return self._next(now)
 
     def adopt(self, uplink: str, server: Server) -> None:
@@ -275,7 +278,7 @@ class Route:
         uplinks = self.ways.every if emergency else self.ways.fit
         if not uplinks:
             return GiveUp(self._code, "all_down")
-        servers = self._rests.order(self._servers, now)
+        servers = self._order
         if not emergency:
             awake = [s for s in servers if not self._rests.resting(s, now)]
             if servers and not awake:
