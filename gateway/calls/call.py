@@ -16,18 +16,16 @@ once the ACK is in, it moves like any other.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from gateway.calls.legs import Leg, Legs
 from gateway.calls.model import (
     Action,
     Answered,
     AnswerLeg,
     Begin,
     CallState,
-    ConnectPhone,
     Direction,
-    DisconnectPhone,
     Ended,
     EndLeg,
     Event,
@@ -46,7 +44,6 @@ from gateway.calls.model import (
     Progress,
     RemoteHeld,
     Ring,
-    Ringback,
     SetHold,
     StartLeg,
     Tell,
@@ -64,13 +61,6 @@ _REPAIR_PAUSE_S: Final = 10.0
 _MAX_REDIALS: Final = 3
 # Transactions that died with the old uplink end the dialog after 64*T1 (RFC 3261 §17.1.1.2).
 _AFTERMATH_S: Final = 40.0
-
-
-@dataclass(slots=True)
-class _Leg:
-    uplink: str
-    media: bool = False
-    ending: bool = False
 
 
 class Call:
@@ -96,9 +86,7 @@ class Call:
         self._random = random
         self._timing = timing
         self._route = route
-        self._legs: dict[int, _Leg] = {}
-        self._connected: int | None = None
-        self._ringback = False
+        self._legs = Legs()
         self._told_hold = False
         self._move: Move | None = None
         self._server: Server | None = None
@@ -112,7 +100,6 @@ class Call:
         self._moved_s: float | None = None
         self._repaired_s: float | None = None
         self._uplink = ""
-        self._actions: list[Action] = []
 
     @classmethod
     def outgoing(
@@ -138,7 +125,7 @@ class Call:
         """A call from outside that came in by `uplink` as `leg`."""
         call = cls("in", ways, new_leg, random, timing or Timing(), None)
         call.leg = leg
-        call._legs[leg] = _Leg(uplink)
+        call._legs.open[leg] = Leg(uplink)
         call._uplink = uplink
         return call
 
@@ -151,13 +138,8 @@ class Call:
     def shown_state(self) -> str:
         """As CallView has it: dialling, ringing, early, up, held, moving."""
         if self.state == "up":
-            return "moving" if self._move else "held" if self.held else "up"
+            return "moving" if self._move else "held" if self.held or self.remote_held else "up"
         return {"trying": "dialling", "early": "early", "ended": "ended"}.get(self.state, "ringing")
-
-    @property
-    def expects_media(self) -> bool:
-        """True while the far end should be sending RTP: what silence is judged by."""
-        return self.state == "up" and not self._move and not self.held and not self.remote_held
 
     @property
     def due(self) -> float | None:
@@ -173,8 +155,7 @@ class Call:
         if event is not None:
             self._take(event, now)
         self._expire(now)
-        actions, self._actions = self._actions, []
-        return actions
+        return self._legs.drain()
 
     def _take(self, event: Event, now: float) -> None:
         match event:
@@ -190,17 +171,17 @@ class Call:
                 self.remote_held = on
             case Lifted() if self.state == "ringing" and self.leg is not None:
                 self._lifted(self.leg, now)
-            case MediaUp(leg) if leg in self._legs and not self._legs[leg].ending:
-                self._legs[leg].media = True
+            case MediaUp(leg) if leg in self._legs.open and not self._legs.open[leg].ending:
+                self._legs.open[leg].media = True
                 self._connect(leg)
-            case MediaLost(leg) if leg in self._legs:
+            case MediaLost(leg) if leg in self._legs.open:
                 self._media_lost(leg, now)
             case Heard(leg) if leg == self.leg:
                 self._heard_s = now
                 self._timers.pop("media", None)
-            case Answered(leg) if leg in self._legs and self._legs[leg].ending:
-                self._emit(EndLeg(leg, self._reach(leg)))  # its CANCEL crossed the 200
-            case Failed(leg) | Ended(leg) if leg in self._legs:
+            case Answered(leg) if leg in self._legs.open and self._legs.open[leg].ending:
+                self._legs.emit(EndLeg(leg, self._reach(leg)))  # its CANCEL crossed the 200
+            case Failed(leg) | Ended(leg) if leg in self._legs.open:
                 self._over(event, now)
             case _ if self._move:
                 self._follow(self._move.receive(event, now), now)
@@ -230,7 +211,7 @@ class Call:
                 case "ack":
                     self._end(408, "lost", now)
                 case "media":
-                    self._emit(MediaMissing(self.leg or 0, self._uplink))
+                    self._legs.emit(MediaMissing(self.leg or 0, self._uplink))
 
     # --- before the call is up --------------------------------------------------------------------
 
@@ -242,7 +223,7 @@ class Call:
             self._go(self._route.begin(now), now)
         else:
             self._timers["ring"] = now + self._timing.ring_s
-            self._emit(Ring(True))
+            self._legs.emit(Ring(True))
 
     def _go(self, step: Try | GiveUp, now: float) -> None:
         if isinstance(step, GiveUp):
@@ -254,36 +235,36 @@ class Call:
         self.leg = self._new_leg()
         self._server = step.server
         self._uplink = step.uplink
-        self._emit(StartLeg(self.leg, step.uplink, step.server, codecs=step.codecs))
+        self._legs.emit(StartLeg(self.leg, step.uplink, step.server, codecs=step.codecs))
 
     def _attempt_failed(self, code: int, retry_after_s: float | None, now: float) -> None:
         if self._route is None or self.leg is None:
             return
-        if self.leg in self._legs:
-            self._emit(EndLeg(self.leg, self._reach(self.leg)))
+        if self.leg in self._legs.open:
+            self._legs.emit(EndLeg(self.leg, self._reach(self.leg)))
         alarms, step = self._route.failed(code, retry_after_s, now)
-        self._emit(*alarms)
+        self._legs.emit(*alarms)
         self._go(step, now)
 
     def _progress(self, code: int, now: float) -> None:
         self._timers.pop("silence", None)
         self._timers.setdefault("ring", now + self._timing.ring_s)
         if self._route:
-            self._emit(*self._route.progress(code))
+            self._legs.emit(*self._route.progress(code))
         if code >= 180:
             self.state = "early"
-            if self._connected is None and code != 183:
-                self._set_ringback(True)
+            if self._legs.heard is None and code != 183:
+                self._legs.ring_back(True)
 
     def _answered(self, now: float) -> None:
         if self._route:
-            self._emit(*self._route.answered())
+            self._legs.emit(*self._route.answered())
         self._timers.clear()
         self._up(now)
 
     def _up(self, now: float) -> None:
         self.state = "up"
-        self._set_ringback(False)
+        self._legs.ring_back(False)
         self._answered_s = self._answered_s or now
         if self._redial_from:
             (from_uplink, ordered_s), self._redial_from = self._redial_from, None
@@ -297,7 +278,7 @@ class Call:
         self._timers.clear()
         self._timers["ack"] = now + self._timing.ack_s
         self.state = "answering"
-        self._emit(Ring(False), AnswerLeg(leg))
+        self._legs.emit(Ring(False), AnswerLeg(leg))
 
     # --- paths ------------------------------------------------------------------------------------
 
@@ -314,8 +295,8 @@ class Call:
         elif self.state == "ringing":
             self._timers.setdefault("stranded", now + self._timing.stranded_s)
         elif self._route and ways.target:
-            self._emit(EndLeg(self.leg, ways.target))
-            self._set_ringback(self.state == "early" or self._ringback)
+            self._legs.emit(EndLeg(self.leg, ways.target))
+            self._legs.ring_back(self.state == "early" or self._legs.ringback)
             self._go(self._route.again(now), now)
         elif self._route:
             self._timers.setdefault("stranded", now + self._timing.silence_s)
@@ -339,7 +320,7 @@ class Call:
                 case Lost(reason):
                     self._lost(reason, now)
                 case _:
-                    self._emit(result)
+                    self._legs.emit(result)
         if self._move:
             self.leg = self._move.leg
 
@@ -348,7 +329,7 @@ class Call:
         self.leg = settled.leg
         if settled.how:
             self._told_hold = settled.hold
-            self._legs[settled.leg].uplink = settled.uplink
+            self._legs.open[settled.leg].uplink = settled.uplink
             from_uplink, self._uplink = self._uplink, settled.uplink
             self._moved(from_uplink, settled.uplink, settled.how, settled.took_s, now)
         self._match_hold()
@@ -357,12 +338,13 @@ class Call:
 
     def _moved(self, from_uplink: str, to_uplink: str, how: MoveHow, took_s: float, now: float) -> None:
         self._moved_s = now
-        if self._heard_s is not None and now - took_s - self._heard_s <= _SPOKE_WITHIN_S and not self.held:
+        silent = self.held or self.remote_held
+        if self._heard_s is not None and now - took_s - self._heard_s <= _SPOKE_WITHIN_S and not silent:
             self._timers["media"] = now + self._timing.media_s
         if from_uplink != to_uplink or how == "redial":
             self.moves += 1
-            self._emit(Moved(from_uplink, to_uplink, how, round(took_s * 1000)))
-        if self.leg in self._legs and self._legs[self.leg].media:
+            self._legs.emit(Moved(from_uplink, to_uplink, how, round(took_s * 1000)))
+        if self.leg is not None:
             self._connect(self.leg)
 
     def _rings(self, leg: int, uplink: str, now: float) -> None:
@@ -372,10 +354,10 @@ class Call:
         self._move = None
         self.leg, self._uplink = leg, uplink
         self._route.adopt(uplink, self._server)
-        self._emit(Tell("calling_again"))
+        self._legs.emit(Tell("calling_again"))
         self.state = "early"
         self._timers = {"ring": now + self._timing.ring_s}
-        self._set_ringback(True)
+        self._legs.ring_back(True)
 
     def _lost(self, reason: str, now: float) -> None:
         emergency = self._route is not None and self._route.kind == "emergency"
@@ -387,7 +369,7 @@ class Call:
         self._redial_from = (self._uplink, self._order_s(now))
         self._move = None
         self._end_legs()
-        self._emit(Tell("calling_again"))
+        self._legs.emit(Tell("calling_again"))
         self._go(self._route.begin(now), now)
 
     def _order_s(self, now: float) -> float:
@@ -400,8 +382,8 @@ class Call:
         self.held = on
         if self.state == "ringing":
             return
-        if on and self._connected is not None:
-            self._emit(DisconnectPhone(self._connected))
+        if on:
+            self._legs.silence(self.leg)
         if self._move:
             self._move.want_hold(on)
         else:
@@ -412,12 +394,11 @@ class Call:
     def _match_hold(self) -> None:
         if self.state == "up" and not self._move and self.leg is not None and self._told_hold != self.held:
             self._told_hold = self.held
-            self._emit(SetHold(self.leg, self.held))
+            self._legs.emit(SetHold(self.leg, self.held))
 
     def _media_lost(self, leg: int, now: float) -> None:
-        self._legs[leg].media = False
-        if self._connected == leg:
-            self._emit(DisconnectPhone(leg))
+        self._legs.open[leg].media = False
+        self._legs.silence(leg)
         if leg != self.leg or self.state != "up" or self._move or self.held:
             return
         again = self._repaired_s is not None and now - self._repaired_s < _REPAIR_PAUSE_S
@@ -429,9 +410,7 @@ class Call:
 
     def _over(self, event: Failed | Ended, now: float) -> None:
         """A leg is over, by whoever."""
-        leg = self._legs.pop(event.leg)
-        if self._connected == event.leg:
-            self._emit(DisconnectPhone(event.leg))
+        leg = self._legs.over(event.leg)
         if leg.ending:
             return
         if self._move:
@@ -453,60 +432,28 @@ class Call:
 
     def _reach(self, leg: int) -> str:
         """The uplink by which the leg's far end can still be told something."""
-        uplink = self._legs[leg].uplink
+        uplink = self._legs.open[leg].uplink
         return (self._ways.target or uplink) if self._ways.must_leave(uplink) else uplink
 
     def _connect(self, leg: int) -> None:
-        if leg != self.leg or leg not in self._legs or not self._legs[leg].media or self.held:
-            return
-        if self.state == "ringing":
-            return
-        if self._connected is not None and self._connected != leg:
-            self._emit(DisconnectPhone(self._connected))
-        self._set_ringback(False)
-        self._emit(ConnectPhone(leg))
-
-    def _set_ringback(self, on: bool) -> None:
-        if on != self._ringback:
-            self._ringback = on
-            self._emit(Ringback(on))
-
-    def _emit(self, *actions: Action) -> None:
-        for action in actions:
-            match action:
-                case StartLeg(leg, uplink):
-                    self._legs[leg] = _Leg(uplink)
-                case EndLeg(leg):
-                    if leg not in self._legs:
-                        continue
-                    self._legs[leg].ending = True
-                    if self._connected == leg:
-                        self._emit(DisconnectPhone(leg))
-                case SetHold(leg, True):
-                    self._legs[leg].media = False
-                case ConnectPhone(leg):
-                    self._connected = leg
-                case DisconnectPhone():
-                    self._connected = None
-                case _:
-                    pass
-            self._actions.append(action)
+        if leg == self.leg and not self.held and self.state != "ringing":
+            self._legs.connect(leg)
 
     def _end_legs(self, code: int = 0) -> None:
-        for leg in [number for number, one in self._legs.items() if not one.ending]:
-            self._emit(EndLeg(leg, self._reach(leg), code))
+        for leg in [number for number, one in self._legs.open.items() if not one.ending]:
+            self._legs.emit(EndLeg(leg, self._reach(leg), code))
 
     def _end(self, code: int, reason: str, now: float) -> None:
         if self.state == "ringing":
-            self._emit(Ring(False))
-        self._set_ringback(False)
+            self._legs.emit(Ring(False))
+        self._legs.ring_back(False)
         self._end_legs((code or 480) if self.state == "ringing" else 0)
         if reason != "hung_up":
-            self._emit(Tell(reason))
+            self._legs.emit(Tell(reason))
         attempts = tuple(self._route.attempts) if self._route else ()
         started_s = now if self._started_s is None else self._started_s
         answered_s = self._answered_s
-        self._emit(Log(code, reason, self._uplink, started_s, answered_s, now, self.moves, attempts))
+        self._legs.emit(Log(code, reason, self._uplink, started_s, answered_s, now, self.moves, attempts))
         self.state = "ended"
         self._move = None
         self._timers.clear()
