@@ -34,7 +34,7 @@ def show(lab: Lab) -> str:
 
 
 def obey(lab: Lab, words: list[str]) -> str:
-    """One command of the prompt; gives what to print. Raises LabError, KeyError or ValueError for a bad one."""
+    """One command of the prompt; gives what to print. Raises LabError or ValueError."""
     match words:
         case ["cut" | "restore" | "heal" | "steal" | "return" | "remove" | "readd" as verb, uplink]:
             verbs = {

@@ -8,7 +8,7 @@ from tests.lab import plan
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. `status` goes with provisional and refuse, `seconds` with wait, `direction` with reinvite."""
+    """One thing to do. `status`: of provisional and refuse; `seconds`: of wait; `direction`: of reinvite."""
 
     do: Literal[
         "provisional", "refuse", "answer", "wait", "pause", "resume", "reinvite", "announce", "spoken", "bye"

@@ -1,4 +1,4 @@
-"""A small SIP caller for the lab's own tests: what the gateway does on the wire, without the gateway and without haste."""
+"""A small SIP caller for the lab's own tests: what the gateway does on the wire, without the gateway."""
 
 import secrets
 import time
@@ -31,7 +31,7 @@ class Dialog:
 
 
 class Caller:
-    """One UDP socket for SIP and one for RTP at `address` in a namespace; `public` is what it writes into messages."""
+    """One UDP socket for SIP and one for RTP at `address`; `public` is what it writes into messages."""
 
     def __init__(self, lab: Lab, address: str, *, public: str | None = None, name: str = "box") -> None:
         self.public = public or address

@@ -1,4 +1,4 @@
-"""Traffic as it really was on the wire of a namespace: tcpdump writes, a small reader of our own reads (pcap, SLL2)."""
+"""Traffic as it was on the wire of a namespace: tcpdump writes it, a reader of our own reads it."""
 
 import ipaddress
 import json
@@ -42,7 +42,7 @@ class RtpHead:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet at one device; Unix time in seconds. `payload` is cut at the capture's length, `size` is not.
+    """One packet at one device; Unix time in seconds. `payload` may be cut short, `size` is whole.
 
     `sip` is the first line of a SIP message or empty; `rtp` is None for everything else than RTP.
     """
@@ -121,7 +121,7 @@ class Capture:
 
 
 def read(path: Path, devices: dict[int, str] | None = None) -> Iterator[Packet]:
-    """The packets of a pcap file of link type LINUX_SLL2; a last record cut short is left out. Raises LabError."""
+    """The packets of a pcap file of link type LINUX_SLL2, but for a last one cut short. Raises LabError."""
     data = path.read_bytes()
     if len(data) < 24:
         return

@@ -1,4 +1,4 @@
-"""The far ends behind the provider: the exact one (ua.py), SIPp and baresip; and what they heard, read back."""
+"""The far ends behind the provider: the exact one (ua.py), SIPp and baresip; and what they heard."""
 
 import contextlib
 import json
@@ -96,11 +96,12 @@ class FarEnds:
             raise LabError(f"far end: {answer['error']}")
         return answer
 
-    # --- the exact far end -----------------------------------------------------------------------------------
+    # --- the exact far end --------------------------------------------------------------------------------
 
     def call(self, number: str, *, caller: str = "447700900123", behaviour: str = plan.ANSWERS) -> str:
-        """Call a connected number from outside; gives the Call-ID at once. `behaviour`: the number of the plan whose
-        sound and reactions the caller has."""
+        """Call a connected number from outside; gives the Call-ID at once.
+
+        `behaviour`: the number of the plan whose sound and reactions the caller has."""
         uri = f"sip:{number}@{plan.INNER_PROXY}:{plan.SIP_PORT}"
         return str(self._ask(do="call", caller=caller, uri=uri, behaviour=behaviour)["call_id"])
 
@@ -156,7 +157,7 @@ class FarEnds:
         """WAV of what it heard, on the clock of arrival; complete when the call has ended."""
         return self._directory / f"heard-{call.index}.wav"
 
-    # --- SIPp and baresip ------------------------------------------------------------------------------------
+    # --- SIPp and baresip ---------------------------------------------------------------------------------
 
     def start_sipp(self) -> None:
         """SIPp answers `plan.SIPP`: 180, 200, waits for BYE; accepts re-INVITEs."""
@@ -199,7 +200,8 @@ class FarEnds:
         subprocess.run(raw, input=speech(SPEECH), check=True)
         modules = "\n".join(f"module {name}" for name in _BARESIP_MODULES)
         (home / "config").write_text(
-            f"sip_listen {plan.INNER_BARESIP}:{plan.SIP_PORT}\nmodule_path /usr/lib/baresip/modules\n{modules}\n"
+            f"sip_listen {plan.INNER_BARESIP}:{plan.SIP_PORT}\n"
+            f"module_path /usr/lib/baresip/modules\n{modules}\n"
             f"audio_source aufile,{source}\naudio_player aufile,{home}/played.wav\naudio_srate 8000-8000\n"
             f"audio_channels 1\nrtp_ports 50000-50999\nsnd_path {home}/heard\n"
         )

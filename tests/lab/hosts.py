@@ -1,4 +1,4 @@
-"""Small servers of the lab's Internet: STUN binding (RFC 8489 §6.3) and UDP echo. Run with ADDRESS… in a namespace."""
+"""Small servers of the lab's Internet: STUN binding (RFC 8489 §6.3) and UDP echo. Run with ADDRESS…"""
 
 import asyncio
 import ipaddress

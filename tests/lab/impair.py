@@ -1,7 +1,8 @@
-"""The weather: delay, jitter, loss, a rate and holes on each ISP's path, each direction on its own, in user space.
+"""The weather: delay, jitter, loss, a rate and holes on each ISP's path, each direction on its own.
 
-One real-time process for all ISPs. Inside each ISP's namespace it holds two tun devices: what the kernel routes into
-`up0` (from the box) comes out of `down0` (towards the core) when its time has come, and the other way round.
+One real-time process in user space for all ISPs. Inside each ISP's namespace it holds two tun devices: what
+the kernel routes into `up0` (from the box) comes out of `down0` (towards the core) when its time has come, and
+the other way round.
 Run as `python -m tests.lab.impair SOCKET ISP=NAMESPACE…`; `Weather` is its client. One JSON object a line.
 """
 
@@ -36,7 +37,7 @@ _RATE_BUFFER_NS: Final = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class OneWay:
-    """One direction of one ISP. `jitter_ms` adds a uniform 0..jitter to `delay_ms`; order is kept unless `reorder`."""
+    """One direction of one ISP. Jitter is uniform, on top of the delay; order is kept unless `reorder`."""
 
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
@@ -63,7 +64,7 @@ def _open_tun(name: str) -> int:
 
 
 def _obey(line: bytes, ways: dict[tuple[str, str], _Way]) -> dict[str, object]:
-    """Apply one request `{"isp", "direction", <OneWay fields to change>}`; answers with the time and the counters."""
+    """Apply one request `{"isp", "direction", <fields of OneWay>}`; gives the time and the counters."""
     try:
         request = json.loads(line)
         isp, direction = request.pop("isp"), request.pop("direction")
@@ -171,7 +172,7 @@ class Weather:
         self.carried: dict[str, int] = {}
 
     def set(self, isp: str, direction: Direction, **changes: float | bool) -> float:
-        """Change fields of `OneWay`; gives the Unix time at which it took effect. No changes: read counters."""
+        """Change fields of `OneWay` (none: read counters); gives the Unix time at which it took effect."""
         unknown = changes.keys() - asdict(OneWay()).keys()
         if unknown:
             raise LabError(f"impairment: no such setting {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""`Lab`: builds the network, holds it, and does to it what the world does to uplinks. See README.md for the map."""
+"""`Lab`: builds the network, holds it, and does to it what the world does to uplinks (map: README.md)."""
 
 import fcntl
 import os
@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from tests.lab import plan, topology
-from tests.lab.impair import Direction, Weather
 from tests.lab.capture import Capture
 from tests.lab.farend import FarEnds
+from tests.lab.impair import Direction, Weather
 from tests.lab.netns import LabError, Site, await_ready
 from tests.lab.provider import Provider
 
@@ -41,10 +41,11 @@ def _announcement(mac: bytes, address: bytes) -> bytes:
 
 
 class Lab:
-    """One laboratory, private to its caller: several may run side by side. Needs root. Use as a context manager.
+    """One laboratory, private to its caller: several may run side by side. Needs root. A context manager.
 
     Uplinks are named by name ("main"), ISP ("a"), device ("wan0") or `plan.Uplink`. Verbs return the Unix
-    time in seconds at which they took effect: the clock of captures, of the far ends and of the provider. Children die with the thread that made the Lab: keep that thread.
+    time in seconds at which they took effect: the clock of captures, of the far ends and of the provider.
+    Children die with the thread that made the Lab: keep that thread.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class Lab:
         forward_in: bool = False,
         provider: bool = True,
     ) -> None:
-        """`configure_addresses`: give the box its addresses; `configure_routes`: and routes by source, for tests
-        without the gateway. `forward_in`: backup1's NAT router hands unsolicited packets to the box. `provider`:
-        start the provider and its far ends. Raises LabError if this machine cannot carry it."""
+        """Build it all in about half a second. Raises LabError if this machine cannot carry it.
+
+        `configure_addresses`: give the box its addresses; `configure_routes`: and routes by source, for tests
+        without the gateway. `forward_in`: backup1's NAT router hands unsolicited packets to the box.
+        `provider`: start the provider and its far ends.
+        """
         if os.geteuid() != 0:
             raise LabError("the laboratory needs root (network namespaces): run it as root")
         self.logs = logs if logs is not None else Path(tempfile.mkdtemp(prefix="lab-"))
@@ -77,7 +81,7 @@ class Lab:
             self.close()
             raise
 
-    # --- life ------------------------------------------------------------------------------------------------
+    # --- life ---------------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Lab":
         return self
@@ -138,7 +142,7 @@ class Lab:
             "internet", "tests.lab.hosts", plan.INTERNET_HOST, plan.INTERNET_HOST2, log="internet"
         )
         for uplink in plan.UPLINKS:
-            self._start_resolver(uplink)
+            site.popen("core", topology.resolver(uplink), log=f"dns-{uplink.isp}")
         self.start_dhcp()
         await_ready(internet, "internet")
         if self._with_provider:
@@ -153,45 +157,14 @@ class Lab:
             )
         return child
 
-    def _start_resolver(self, uplink: plan.Uplink) -> None:
-        domain = plan.PROVIDER_DOMAIN
-        self.site.popen(
-            "core",
-            [
-                "dnsmasq",
-                "--keep-in-foreground",
-                "--conf-file=/dev/null",
-                "--no-resolv",
-                "--no-hosts",
-                "--user=root",
-                f"--pid-file={self._runtime}/dns-{uplink.isp}.pid",
-                f"--listen-address={uplink.resolver}",
-                "--bind-interfaces",
-                "--except-interface=dummy",
-                "--local=/test/",
-                "--local-ttl=30",
-                f"--host-record={domain},{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
-                f"--host-record=sip1.provider.test,{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
-                f"--host-record=sip2.provider.test,{plan.PROVIDER_SERVER2}",
-                *(
-                    f"--srv-host=_sip._{proto}.{domain},sip{n}.provider.test,{plan.SIP_PORT},{n * 10},10"
-                    for proto in ("udp", "tcp")
-                    for n in (1, 2)
-                ),
-                f"--host-record={plan.INTERNET_NAME},{plan.INTERNET_HOST}",
-                f"--txt-record=whoami.test,isp-{uplink.isp}",
-            ],
-            log=f"dns-{uplink.isp}",
-        )
-
-    # --- processes and sockets -------------------------------------------------------------------------------
+    # --- processes and sockets ----------------------------------------------------------------------------
 
     def box_exec(self, argv: Sequence[str], *, timeout_s: float = 20.0, stdin: str = "") -> str:
         """Run a command in the box to its end and give its output. Raises LabError if it fails."""
         return self.site.run(argv, name="box", timeout_s=timeout_s, stdin=stdin)
 
     def box_popen(self, argv: Sequence[str], *, log: str | None = None, **keywords: Any) -> Any:
-        """Start a process in the box (subprocess.Popen's keywords); it ends with the laboratory at the latest."""
+        """Start a process in the box (subprocess.Popen's keywords); it ends with the laboratory at latest."""
         return self.site.popen("box", argv, log=log, **keywords)
 
     def stop(self, child: "subprocess.Popen[Any]") -> None:
@@ -199,7 +172,7 @@ class Lab:
         self.site.stop(child)
 
     def udp(self, name: str, address: str, port: int = 0, *, device: str | None = None) -> socket.socket:
-        """A UDP socket of the caller's process that lives in namespace `name`, bound, with a timeout of 2 s."""
+        """A bound UDP socket of the caller's process that lives in namespace `name`; its timeout is 2 s."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         handle = self.site.socket(name, family)
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -214,7 +187,7 @@ class Lab:
         path = self.logs / f"{name}-{len(list(self.logs.glob(f'{name}-*.pcap')))}.pcap"
         return Capture(self.site, name, path, expression=expression, length=length)
 
-    # --- what happens to uplinks -----------------------------------------------------------------------------
+    # --- what happens to uplinks --------------------------------------------------------------------------
 
     def impair(
         self,
@@ -228,17 +201,14 @@ class Lab:
         rate_kbit: float | None = None,
     ) -> float:
         """Change the weather of one uplink; `delay_ms` is one way, `loss` a fraction; what is None stays."""
-        changes: dict[str, float | bool] = {}
-        for key, value in (
-            ("delay_ms", delay_ms),
-            ("jitter_ms", jitter_ms),
-            ("loss", loss),
-            ("rate_kbit", rate_kbit),
-        ):
-            if value is not None:
-                changes[key] = value
-        if reorder is not None:
-            changes["reorder"] = reorder
+        given = {
+            "delay_ms": delay_ms,
+            "jitter_ms": jitter_ms,
+            "loss": loss,
+            "reorder": reorder,
+            "rate_kbit": rate_kbit,
+        }
+        changes = {key: value for key, value in given.items() if value is not None}
         return self.weather.set(_uplink(uplink).isp, direction, **changes)
 
     def blackhole(self, uplink: str | plan.Uplink, direction: Direction = "both") -> float:
@@ -319,14 +289,8 @@ class Lab:
         if self._dhcp is not None:
             return
         config = self._runtime / "udhcpd.conf"
-        leases = self._runtime / "leases"
-        leases.touch()
-        config.write_text(
-            f"start {plan.DHCP_FIRST}\nend {plan.DHCP_LAST}\ninterface br0\nlease_file {leases}\n"
-            f"pidfile {self._runtime}/udhcpd.pid\nmin_lease {plan.DHCP_LEASE_S}\nconflict_time 1\noffer_time 2\n"
-            f"option lease {plan.DHCP_LEASE_S}\noption subnet 255.255.255.0\noption router {plan.BACKUP2.router}\n"
-            f"option dns {plan.BACKUP2.resolver}\n"
-        )
+        (self._runtime / "leases").touch()
+        config.write_text(topology.dhcp_config(str(self._runtime)))
         self._dhcp = self.site.popen(
             "ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp"
         )
@@ -342,7 +306,7 @@ class Lab:
         return self._public[_uplink(uplink).isp]
 
     def shift_public_address(self, uplink: str | plan.Uplink) -> str:
-        """The NAT of backup2 takes the next address of its pool, for running flows as well: drift. Gives it."""
+        """Drift: backup2's NAT takes the next address of its pool, for running flows as well. Gives it."""
         up = _uplink(uplink)
         if up.isp != "c":
             raise LabError(f"uplink {up.name} has a fixed public address; only backup2's moves")

@@ -1,4 +1,4 @@
-"""SIP messages for the lab's own far end (RFC 3261 §7): enough to be exact with, and to send what a test wants sent."""
+"""SIP messages for the lab's own far end (RFC 3261 §7): enough to be exact with, in plain data."""
 
 import hashlib
 import re
@@ -141,6 +141,6 @@ def digest(method: str, uri: str, challenge: str, login: str, password: str) -> 
     ha1, ha2 = md5(f"{login}:{realm[1]}:{password}"), md5(f"{method}:{uri}")
     response = md5(f"{ha1}:{nonce[1]}:00000001:{cnonce}:auth:{ha2}")
     return (
-        f'Digest username="{login}", realm="{realm[1]}", nonce="{nonce[1]}", uri="{uri}", response="{response}", '
-        f'qop=auth, nc=00000001, cnonce="{cnonce}", algorithm=MD5'
+        f'Digest username="{login}", realm="{realm[1]}", nonce="{nonce[1]}", uri="{uri}", '
+        f'response="{response}", qop=auth, nc=00000001, cnonce="{cnonce}", algorithm=MD5'
     )

@@ -38,7 +38,7 @@ exit 0
 
 
 class LabError(Exception):
-    """The laboratory could not be built or did not do what it was told; the text says which command and why."""
+    """The laboratory could not be built, or did not do what it was told; the text says what and why."""
 
 
 def enter(namespace: str) -> None:
@@ -127,7 +127,7 @@ class Site:
         return done.stdout
 
     def popen(self, name: str | None, argv: Sequence[str], *, log: str | None = None, **keywords: Any) -> Any:
-        """Start a child in a namespace (None: outside). Its output goes to `<logs>/<log>.log` if `log` is given.
+        """Start a child in a namespace (None: outside). Its output goes to `<logs>/<log>.log` if asked.
 
         `keywords` are subprocess.Popen's. The child gets SIGKILL when the calling thread ends.
         """

@@ -7,7 +7,7 @@ telephone numbers that nobody chose are Ofcom's numbers for drama, which ring no
 from dataclasses import dataclass
 from typing import Final
 
-# --- uplinks -------------------------------------------------------------------------------------------------
+# --- uplinks ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ BACKUP2_POOL: Final = ("192.0.2.30", "192.0.2.31", "192.0.2.32", "192.0.2.33")
 DEFAULT_RTT_MS: Final = 40.0
 """Box <-> provider, half of it each way, added in the ISP."""
 
-# --- the office ----------------------------------------------------------------------------------------------
+# --- the office -------------------------------------------------------------------------------------------
 
 LAN_DEVICE: Final = "lan0"
 LAN_ADDRESS: Final = "192.168.50.1"
 LAN_PREFIX_LENGTH: Final = 24
 LAN_PC: Final = "192.168.50.10"
 
-# --- the Internet --------------------------------------------------------------------------------------------
+# --- the Internet -----------------------------------------------------------------------------------------
 
 INTERNET_HOST: Final = "198.51.100.200"
 """Answers ICMP, and UDP on `ECHO_PORT` with the same bytes."""
@@ -101,7 +101,7 @@ PROBE_TARGETS: Final = (INTERNET_HOST, INTERNET_HOST2)
 INTERNET_NAME: Final = "www.example.test"
 """Resolves to INTERNET_HOST at every ISP; TXT of `whoami.test` names the ISP whose resolver answered."""
 
-# --- the provider --------------------------------------------------------------------------------------------
+# --- the provider -----------------------------------------------------------------------------------------
 
 PROVIDER_DOMAIN: Final = "sip.provider.test"
 """A and AAAA of the first server; `_sip._udp`/`_sip._tcp` SRV lists both servers, the first preferred."""
@@ -129,7 +129,7 @@ DEFAULT_CALLER_ID: Final = "443069990100"
 LONDON_CALLER_ID: Final = "442012345678"
 CONFIRM_NUMBER: Final = "8888"
 
-# --- numbers that can be dialled, by what the far end does ---------------------------------------------------
+# --- numbers that can be dialled, by what the far end does ------------------------------------------------
 
 ANSWERS: Final = "442079460001"
 """Answers at once; sends numbered frames, logs each packet that it hears (tests/lab/rtp.py)."""
@@ -175,7 +175,7 @@ MANCHESTER: Final = "441614960001"
 EMERGENCY: Final = ("112", "999", "911")
 """Answer like ANSWERS."""
 
-# --- inside the provider (never seen by the box) -------------------------------------------------------------
+# --- inside the provider (never seen by the box) ----------------------------------------------------------
 
 INNER_PROXY: Final = "10.99.0.1"
 INNER_EXACT: Final = "10.99.0.10"

@@ -1,4 +1,4 @@
-"""The provider: Kamailio and rtpengine from Debian under the seed's rules, and a handle to what it knows and saw."""
+"""The provider: Kamailio and rtpengine from Debian under the trunk's rules; what it knows and what it saw."""
 
 import contextlib
 import ipaddress
@@ -20,8 +20,11 @@ _NUMBER: Final = "htable.seti"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One event at the provider's edge, Unix time in seconds. `event` is "request" for every SIP request from outside;
-    "stranger", "confirmed", "caller_id_replaced", "in_dialog_refused", "registered" say what it decided."""
+    """One event at the provider's edge, Unix time in seconds.
+
+    `event` is "request" for every SIP request from outside; "stranger", "confirmed", "caller_id_replaced",
+    "in_dialog_refused" and "registered" say what it decided.
+    """
 
     at_s: float
     event: str
@@ -41,15 +44,12 @@ class Seen:
 
 
 def _key(address: str) -> str:
-    """An address as Kamailio writes a source: IPv6 in full groups, upper case, without leading zeros."""
-    parsed = ipaddress.ip_address(address)
-    if parsed.version == 4:
-        return str(parsed)
-    return ":".join(f"{int(group, 16):x}" for group in parsed.exploded.split(":"))
+    """An address as Kamailio writes a source: IPv6 compressed, in lower case."""
+    return str(ipaddress.ip_address(address))
 
 
 class Provider:
-    """Runs in the lab's namespace `provider`. Raises LabError when Kamailio refuses a command or does not start."""
+    """Runs in namespace `provider`. Raises LabError when Kamailio does not start or refuses a command."""
 
     def __init__(self, site: Site, runtime: Path) -> None:
         self._site, self._runtime = site, runtime
@@ -60,7 +60,7 @@ class Provider:
         self._start_rtpengine()
         self._kamailio = self._start_kamailio()
 
-    # --- life ------------------------------------------------------------------------------------------------
+    # --- life ---------------------------------------------------------------------------------------------
 
     def _start_rtpengine(self) -> None:
         self._site.popen(
@@ -160,7 +160,7 @@ class Provider:
         """Leave the control socket; the processes end with the site."""
         self._client.close()
 
-    # --- the account -----------------------------------------------------------------------------------------
+    # --- the account --------------------------------------------------------------------------------------
 
     def list_address(self, address: str, *, confirmed: bool = False) -> None:
         """Add an address to the trunk's list, unconfirmed unless said."""
@@ -168,7 +168,8 @@ class Provider:
 
     def unlist_address(self, address: str) -> None:
         """Take an address off the trunk's list: it is a stranger now."""
-        self._rpc("htable.delete", "ips", _key(address))
+        if self.confirmed(address) is not None:
+            self._rpc("htable.delete", "ips", _key(address))
 
     def confirmed(self, address: str) -> bool | None:
         """Whether a listed address is confirmed; None for one that is not listed."""
@@ -216,7 +217,7 @@ class Provider:
         """End every outage."""
         self._site.nft("provider", "table inet outage\ndelete table inet outage\n")
 
-    # --- what it saw -----------------------------------------------------------------------------------------
+    # --- what it saw --------------------------------------------------------------------------------------
 
     def seen(
         self, *, event: str | None = None, method: str | None = None, call_id: str | None = None

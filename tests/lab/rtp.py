@@ -1,7 +1,7 @@
-"""Exact RTP (RFC 3550, G.711): 20 ms frames that carry their own number, so that lost audio is counted, not guessed.
+"""Exact RTP (RFC 3550, G.711): 20 ms frames carry their own number: lost audio is counted, not guessed.
 
 A numbered frame is 16 bits, most significant first, ten samples each: five of one sign, five of the other
-(Manchester), at about -12 dBm0. It survives decoding and coding again, and no speech or silence looks like it.
+(Manchester), at about -12 dBm0. It survives decoding and coding again; no speech or silence looks like it.
 """
 
 import struct
@@ -24,7 +24,10 @@ _HEARD: Final = struct.Struct("<d4sHBxIHHIi")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One RTP packet as the far end's kernel received it; Unix time in seconds. `number`: None if not a numbered frame."""
+    """One RTP packet as the far end's kernel received it; Unix time in seconds.
+
+    `number` is None if the payload is not a numbered frame.
+    """
 
     at_s: float
     source: str
@@ -128,7 +131,7 @@ def load(path: Path) -> list[Heard]:
 
 
 def gaps(times_s: Iterable[float], *, longer_than_s: float = 0.035) -> list[tuple[float, float]]:
-    """(start, length in seconds) of every silence: length is beyond the 20 ms that lie between any two frames."""
+    """(start, length in seconds) of every silence; length is what exceeds the 20 ms between two frames."""
     found = []
     last: float | None = None
     for at in times_s:

@@ -1,4 +1,4 @@
-"""One RTP stream of the exact far end: sends a source every 20 ms, logs each packet with the kernel's time stamp."""
+"""One RTP stream of the exact far end: sends every 20 ms, logs each packet with the kernel's time stamp."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ _MIRROR: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Sdp:
-    """What one side offers or answers (RFC 4566): where to send, G.711 variant, direction, telephone-event payload type."""
+    """What one side offers or answers (RFC 4566). `event_type`: the payload type of telephone-event."""
 
     host: str
     port: int

@@ -181,7 +181,8 @@ def test_a_device_vanishes_and_comes_back_bare(lab: Lab) -> None:
     assert lab.box_exec(["cat", "/sys/class/net/wan2/address"]).strip() == plan.BACKUP2.mac
     assert "100.64" not in lab.box_exec(["ip", "addr", "show", "wan2"])
     lab.site.ip(
-        "link set wan2 up\naddr add 100.64.8.10/24 dev wan2\nroute add default via 100.64.8.1 dev wan2 table 103",
+        "link set wan2 up\naddr add 100.64.8.10/24 dev wan2\n"
+        "route add default via 100.64.8.1 dev wan2 table 103",
         "box",
     )
     assert echoes(lab, plan.BACKUP2, 2.0)

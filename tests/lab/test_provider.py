@@ -31,7 +31,7 @@ def loudness(samples: "array[int]") -> float:
     return sum(map(abs, samples)) / max(1, len(samples))
 
 
-# --- addresses -----------------------------------------------------------------------------------------------
+# --- addresses --------------------------------------------------------------------------------------------
 
 
 def test_a_stranger_is_refused_or_met_with_silence(lab: Lab) -> None:
@@ -82,7 +82,7 @@ def test_a_drifted_address_is_a_stranger(lab: Lab) -> None:
         assert caller.ask("OPTIONS", "x").status == 403
 
 
-# --- CallerID and logins -------------------------------------------------------------------------------------
+# --- CallerID and logins ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_calls_come_in_by_the_free_login_and_by_sip_uri(lab: Lab, main: Caller, 
     assert lab.far.await_call(ended(call_id)).why == "refused 486"
 
 
-# --- the move ------------------------------------------------------------------------------------------------
+# --- the move ---------------------------------------------------------------------------------------------
 
 
 def test_a_call_moves_to_another_confirmed_address(lab: Lab, main: Caller, backup: Caller) -> None:
@@ -158,7 +158,7 @@ def test_a_call_moves_to_another_confirmed_address(lab: Lab, main: Caller, backu
     numbers = [packet.number for packet in lab.far.heard(call)]
     assert numbers[:25] == list(range(25))
     assert {*range(1000, 1040)} <= {*numbers}
-    assert len(rtp.gaps(packet.at_s for packet in lab.far.heard(call))) == 1
+    assert not {*range(25, 1000)} & {*numbers}
 
 
 def test_a_strict_provider_refuses_the_move_and_the_call_stays(
@@ -222,7 +222,7 @@ def test_media_from_another_address_does_not_reach_the_far_end(lab: Lab, main: C
     assert not numbers & {*range(60000, 60020)}
 
 
-# --- far ends ------------------------------------------------------------------------------------------------
+# --- far ends ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
                    +-- ispc --+          +-- internet
                                          +-- stranger
 
-Inside each ISP a packet from the box goes br0 -> up0 -> (impairment) -> down0 -> NAT -> core, and back likewise.
+Inside each ISP a packet from the box goes br0 -> up0 -> (impairment) -> down0 -> NAT -> core, and back so.
 The bridge br0 is the wire between box and ISP, so that another host can sit on it (address conflicts).
 """
 
@@ -51,7 +51,7 @@ HOST_SYSCTLS: Final = {
 
 
 def links(full: dict[str, str]) -> str:
-    """iproute2 batch, run outside: every veth pair, born in its namespaces. `full`: short name -> real name."""
+    """iproute2 batch, run outside: every veth pair, born in place. `full`: short name -> real name."""
     pairs = [("lan", "eth0", "box", plan.LAN_DEVICE)]
     pairs += [(f"isp{isp}", "core", "core", f"isp{isp}") for isp in ISPS]
     pairs += [(there, "eth0", "core", there) for there in ("provider", "internet", "stranger")]
@@ -132,7 +132,8 @@ def isp_nft(uplink: plan.Uplink, public: str, *, forward_in: bool) -> str:
         iifname down0 ip saddr != {inside} drop;
         iifname core ip daddr {{ {pool} }} drop;
       }}
-      chain outbound {{ type nat hook postrouting priority srcnat; iifname down0 oifname core snat to {public};
+      chain outbound {{ type nat hook postrouting priority srcnat;
+        iifname down0 oifname core snat to {public};
       }}
     }}
     """
@@ -237,3 +238,54 @@ def box_routes() -> str:
         ]
     lines += [f"route add ::/0 via {plan.MAIN_ROUTER6} dev {plan.MAIN.device}"]
     return "\n".join(lines)
+
+
+def resolver(uplink: plan.Uplink) -> list[str]:
+    """The command line of an ISP's DNS server; it runs in the core."""
+    domain = plan.PROVIDER_DOMAIN
+    services = [
+        f"--srv-host=_sip._{protocol}.{domain},sip{n}.provider.test,{plan.SIP_PORT},{n * 10},10"
+        for protocol in ("udp", "tcp")
+        for n in (1, 2)
+    ]
+    return [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+        "--pid-file=",
+        f"--listen-address={uplink.resolver}",
+        "--bind-interfaces",
+        "--local=/test/",
+        "--local-ttl=30",
+        f"--host-record={domain},{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
+        f"--host-record=sip1.provider.test,{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
+        f"--host-record=sip2.provider.test,{plan.PROVIDER_SERVER2}",
+        *services,
+        f"--host-record={plan.INTERNET_NAME},{plan.INTERNET_HOST}",
+        f"--txt-record=whoami.test,isp-{uplink.isp}",
+    ]
+
+
+def dhcp_config(directory: str) -> str:
+    """udhcpd's configuration for backup2; its lease file must exist in `directory`."""
+    return "\n".join(
+        [
+            f"start {plan.DHCP_FIRST}",
+            f"end {plan.DHCP_LAST}",
+            "max_leases 10",
+            "interface br0",
+            f"lease_file {directory}/leases",
+            f"pidfile {directory}/udhcpd.pid",
+            f"min_lease {plan.DHCP_LEASE_S}",
+            "conflict_time 1",
+            "offer_time 2",
+            f"option lease {plan.DHCP_LEASE_S}",
+            "option subnet 255.255.255.0",
+            f"option router {plan.BACKUP2.router}",
+            f"option dns {plan.BACKUP2.resolver}",
+            "",
+        ]
+    )

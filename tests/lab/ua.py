@@ -1,7 +1,7 @@
-"""The exact far end: a SIP user agent of the lab's own (not pjsip), whose behaviour is a table by the dialled number.
+"""The exact far end: a SIP user agent of the lab's own (not pjsip); behaviour.py says what it does.
 
-Run as `python -m tests.lab.ua DIRECTORY` in namespace `far`; farend.py is its client. It writes `far.jsonl` (what
-happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
+Run as `python -m tests.lab.ua DIRECTORY` in namespace `far`; farend.py is its client. It writes `far.jsonl`
+(what happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -21,10 +20,7 @@ from tests.lab import message as sip
 from tests.lab import plan, rtp
 from tests.lab.behaviour import BEHAVIOURS, DEFAULT, Behaviour
 from tests.lab.stream import Sdp, Stream, mirror, parse_sdp
-
-_T1_S: Final = 0.5
-_T2_S: Final = 4.0
-_TIMEOUT_S: Final = 32.0
+from tests.lab.transactions import T1_S, T2_S, TIMEOUT_S, Transactions
 
 
 @dataclass(slots=True, eq=False)
@@ -60,64 +56,20 @@ def speech(text: str) -> bytes:
     return subprocess.run(change, input=spoken.stdout, capture_output=True, check=True).stdout
 
 
-class Agent(asyncio.DatagramProtocol):
+class Agent(Transactions):
     """All calls of the far end; one UDP port. Requests are told apart by Call-ID and our tag."""
 
     def __init__(self, directory: Path, address: str) -> None:
+        super().__init__()
         self._directory, self._address = directory, address
         self._log = (directory / "far.jsonl").open("a", buffering=1)
         self._calls: dict[str, Call] = {}
-        self._answers: dict[tuple[str, str], bytes] = {}
-        self._waiting: dict[tuple[str, str], asyncio.Queue[sip.Message]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._number = 0
-        self._transport: asyncio.DatagramTransport | None = None
         self._speech: bytes = b""
-
-    # --- ground ----------------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        message = sip.parse(data)
-        if message is None:
-            return
-        key = (sip.parameter(message.get("via"), "branch"), message.method)
-        if message.status:
-            if key in self._waiting:
-                self._waiting[key].put_nowait(message)
-            elif message.method == "INVITE" and 200 <= message.status < 300:
-                self._acknowledge(message)
-        elif key in self._answers:
-            self._send(self._answers[key], addr)
-        else:
-            self._request(message, addr)
-
-    def _send(self, data: bytes, to: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self._transport.sendto(data, to)
 
     def _note(self, event: str, call: Call | None = None, **more: object) -> None:
         record = {"at": time.time(), "event": event, **({"call_id": call.call_id} if call else {}), **more}
         self._log.write(json.dumps(record) + "\n")
-
-    def _spawn(self, work: Any) -> "asyncio.Task[Any]":
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    def _answer(self, request: sip.Message, response: sip.Message) -> None:
-        """Send a response where the topmost Via says, and keep it for retransmissions."""
-        host, port = sip.host_port("sip:" + request.get("via").split(";")[0].split()[-1])
-        host = sip.parameter(request.get("via"), "received") or host
-        port = int(sip.parameter(request.get("via"), "rport") or port)
-        data = response.encode()
-        self._answers[sip.parameter(request.get("via"), "branch"), request.method] = data
-        if len(self._answers) > 5000:
-            self._answers.pop(next(iter(self._answers)))
-        self._send(data, (host, port))
 
     def _new_call(self, call_id: str, number: str, local: str, remote: str, behaviour: Behaviour) -> Call:
         self._number += 1
@@ -159,9 +111,9 @@ class Agent(asyncio.DatagramProtocol):
             **more,
         }
 
-    # --- what comes in ---------------------------------------------------------------------------------------
+    # --- what comes in ------------------------------------------------------------------------------------
 
-    def _request(self, request: sip.Message, source: tuple[str, int]) -> None:
+    def request_came(self, request: sip.Message) -> None:
         call = self._find(request.get("call-id"), request.tag("to"))
         method = request.method
         if method == "ACK":
@@ -177,11 +129,11 @@ class Agent(asyncio.DatagramProtocol):
             else:
                 self._in_dialog(call, request)
         elif method == "INVITE":
-            self._invite(request, source)
+            self._invite(request)
         else:
             self._answer(request, sip.reply(request, 200 if method == "OPTIONS" else 481, tag="far"))
 
-    def _invite(self, request: sip.Message, source: tuple[str, int]) -> None:
+    def _invite(self, request: sip.Message) -> None:
         number = sip.user(request.uri)
         behaviour = BEHAVIOURS.get(number, DEFAULT)
         old: Call | None = None
@@ -266,21 +218,19 @@ class Agent(asyncio.DatagramProtocol):
     async def _repeat_until_ack(self, call: Call, request: sip.Message) -> None:
         """RFC 3261 §13.3.1.4: the 2xx is ours to repeat."""
         call.acked.clear()
-        key = (sip.parameter(request.get("via"), "branch"), "INVITE")
-        wait_s, started_s = _T1_S, time.monotonic()
-        while time.monotonic() - started_s < _TIMEOUT_S and not call.ended:
+        wait_s, started_s = T1_S, time.monotonic()
+        while time.monotonic() - started_s < TIMEOUT_S and not call.ended:
             try:
                 await asyncio.wait_for(call.acked.wait(), wait_s)
             except TimeoutError:
-                wait_s = min(2 * wait_s, _T2_S)
-                host, port = sip.host_port("sip:" + request.get("via").split(";")[0].split()[-1])
-                self._send(self._answers.get(key, b""), (host, port))
+                wait_s = min(2 * wait_s, T2_S)
+                self._repeat(request)
                 continue
             return
         if not call.ended:
             self._note("no_ack", call)
 
-    # --- scripts ---------------------------------------------------------------------------------------------
+    # --- scripts ------------------------------------------------------------------------------------------
 
     async def _play(self, call: Call, replaced: Call | None) -> None:
         assert call.invite is not None
@@ -342,7 +292,7 @@ class Agent(asyncio.DatagramProtocol):
         if replaced is not None:
             self._spawn(self.bye(replaced))
 
-    # --- what goes out ---------------------------------------------------------------------------------------
+    # --- what goes out ------------------------------------------------------------------------------------
 
     def _build(
         self, call: Call, method: str, *, headers: dict[str, str] | None = None, body: str = ""
@@ -368,34 +318,8 @@ class Agent(asyncio.DatagramProtocol):
             body,
         )
 
-    async def _transact(
-        self, request: sip.Message, on_provisional: Callable[[sip.Message], None] | None = None
-    ) -> sip.Message:
-        """A client transaction; a timeout is a 408 of our own."""
-        key = (sip.parameter(request.get("via"), "branch"), request.method)
-        queue = self._waiting[key] = asyncio.Queue()
-        route = request.get("route")
-        to = sip.host_port(route) if route else sip.host_port(request.uri)
-        data, wait_s, until_s, ringing = request.encode(), _T1_S, time.monotonic() + _TIMEOUT_S, False
-        try:
-            self._send(data, to)
-            while time.monotonic() < until_s or ringing:
-                try:
-                    response = await asyncio.wait_for(queue.get(), None if ringing else wait_s)
-                except TimeoutError:
-                    wait_s = min(2 * wait_s, _T2_S)
-                    self._send(data, to)
-                    continue
-                if response.status >= 300 and request.method == "INVITE":
-                    self._acknowledge_refusal(request, response, to)
-                if response.status >= 200:
-                    return response
-                ringing = request.method == "INVITE"
-                if on_provisional is not None:
-                    on_provisional(response)
-        finally:
-            del self._waiting[key]
-        return sip.Message("SIP/2.0 408 Request Timeout", [("cseq", request.get("cseq"))])
+    def late_success_came(self, response: sip.Message) -> None:
+        self._acknowledge(response)
 
     def _acknowledge(self, response: sip.Message) -> None:
         call = self._find(response.get("call-id"), response.tag("from"))
@@ -406,17 +330,8 @@ class Agent(asyncio.DatagramProtocol):
         ack.headers = [(k, f"{number} ACK" if k == "cseq" else v) for k, v in ack.headers]
         self._send(ack.encode(), sip.host_port(call.routes[0] if call.routes else call.target))
 
-    def _acknowledge_refusal(self, invite: sip.Message, response: sip.Message, to: tuple[str, int]) -> None:
-        """RFC 3261 §17.1.1.3: the ACK of a refusal belongs to the INVITE's transaction."""
-        kept = [(k, v) for k, v in invite.headers if k in ("via", "max-forwards", "route", "from", "call-id")]
-        number = invite.get("cseq").split()[0]
-        ack = sip.Message(
-            f"ACK {invite.uri} SIP/2.0", [*kept, ("to", response.get("to")), ("cseq", f"{number} ACK")]
-        )
-        self._send(ack.encode(), to)
-
     async def place(self, caller: str, uri: str, behaviour: str) -> str:
-        """Call `uri` through the provider as `caller`; gives the Call-ID at once. `behaviour`: a number of the table."""
+        """Call `uri` through the provider; gives the Call-ID at once. `behaviour`: a number of the table."""
         call_id = f"{sip.branch()}@{self._address}"
         local, remote = f"<sip:{caller}@{plan.PROVIDER_DOMAIN}>", f"<{uri}>"
         call = self._new_call(call_id, sip.user(uri), local, remote, BEHAVIOURS.get(behaviour, DEFAULT))
@@ -476,7 +391,7 @@ class Agent(asyncio.DatagramProtocol):
             call.script.cancel()
         self._note("ended", call, why=why, sent=sent, heard=heard, **more)
 
-    # --- control ---------------------------------------------------------------------------------------------
+    # --- control ------------------------------------------------------------------------------------------
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One JSON request a line: call, bye, reinvite, pause, flush."""
