@@ -66,7 +66,7 @@ class _Live:
     headers: tuple[tuple[str, str], ...] = ()
     taken_by: str = ""
     codec: str = ""
-    quality: tuple[float, float, float] | None = None
+    mos: float | None = None
 
     @property
     def end(self) -> str:
@@ -396,8 +396,6 @@ class Trunk:
                 self._feed(live, model.Answered(leg), now)
             case v.LegEnded():
                 del self._legs[leg]
-                if event.rx_packets:
-                    live.quality = (event.loss, event.jitter_ms, event.rtt_ms)
                 if event.answered or live.direction == "in":
                     self._feed(live, model.Ended(leg, event.code, event.reason), now)
                 else:
@@ -416,6 +414,7 @@ class Trunk:
                 elif event.state == "lost":
                     self._feed(live, model.MediaLost(leg), now)
             case v.LegSpoke():
+                live.mos = round(emodel.mos(event.loss, event.jitter_ms, event.rtt_ms), 2)
                 self._feed(live, model.Heard(leg), now)
 
     def _incoming(self, event: v.LegIncoming, now: float) -> None:
@@ -592,10 +591,6 @@ class Trunk:
         for name in live.phones:
             self._phones[name].idle()
         skew_s = self._wall() - self._clock()
-        mos = None
-        if live.quality is not None:
-            loss, jitter_ms, rtt_ms = live.quality
-            mos = emodel.mos(loss, jitter_ms, rtt_ms)
         self._tell(
             m.CallEnded(
                 call=live.number,
@@ -611,7 +606,7 @@ class Trunk:
                 reason=routing.WORDS[entry.reason],
                 moves=entry.moves,
                 attempts=entry.attempts,
-                mos=mos,
+                mos=live.mos,
             )
         )
 
@@ -639,4 +634,5 @@ class Trunk:
             started_at=live.started_at,
             moves=live.table.moves,
             codec=live.codec,
+            mos=live.mos,
         )

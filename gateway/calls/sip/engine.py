@@ -198,8 +198,8 @@ class _Session:
             return
         heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
         for number, _, rx_packets, _ in heard:
-            if self.legs[number].speaks(rx_packets, now):
-                self.post(values.LegSpoke(number))
+            if spoke := self.legs[number].spoke(rx_packets, now):
+                self.post(spoke)
         for event in self._quiet.poll(now, heard):
             self.post(event)
 

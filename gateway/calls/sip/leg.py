@@ -48,7 +48,6 @@ class Leg(pj.Call):
         self._pending: str | None = None
         self._rx_before = 0
         self._retry_after_s: float | None = None
-        self._quality = (0.0, 0.0, 0.0)
         self._rx_seen = 0
         self._spoke_at = self._told_at = 0.0
 
@@ -115,7 +114,10 @@ class Leg(pj.Call):
         pj.gwTurn(self.getId())
 
     def end(self, code: int) -> None:
-        """BYE, CANCEL or a refusal."""
+        """BYE, CANCEL or a refusal. pjsip keeps a BYE back while a re-INVITE is open: that is given up."""
+        if self._pending:
+            self._pending = None
+            pj.gwAbandonInvite(self.getId())
         parameters = pj.CallOpParam()
         if code:
             parameters.statusCode = code
@@ -141,17 +143,24 @@ class Leg(pj.Call):
         expected = self._confirmed and not (self._held or self._remote_held or self._pending)
         return self.number, self.uplink, self._rx_before + self._count(), expected
 
-    def speaks(self, rx_packets: int, now: float) -> bool:
-        """True when more has come in than before and that has not been said within a second."""
+    def spoke(self, rx_packets: int, now: float) -> values.LegSpoke | None:
+        """A report when more has come in than before and none was made within a second."""
         more, silent = rx_packets > self._rx_seen, now - self._spoke_at > 0.2
         self._rx_seen = rx_packets
         if not more:
-            return False
+            return None
         self._spoke_at = now
         if not silent and now - self._told_at < 1.0:
-            return False
+            return None
         self._told_at = now
-        return True
+        rtcp = self.getStreamStat(self._media_index).rtcp
+        received = rtcp.rxStat
+        return values.LegSpoke(
+            self.number,
+            loss=received.loss / max(1, received.pkt + received.loss),
+            jitter_ms=received.jitterUsec.mean / 1000,
+            rtt_ms=rtcp.rttUsec.mean / 1000,
+        )
 
     def _count(self) -> int:
         return int(self.getStreamStat(self._media_index).rtcp.rxStat.pkt) if self.has_media else 0
@@ -168,7 +177,6 @@ class Leg(pj.Call):
             self._post(values.LegAnswered(self.number))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED and not self.over:
             self.over = True
-            loss, jitter_ms, rtt_ms = self._quality
             self._post(
                 values.LegEnded(
                     self.number,
@@ -177,9 +185,6 @@ class Leg(pj.Call):
                     answered=self._confirmed,
                     retry_after_s=self._retry_after_s,
                     rx_packets=self._rx_before,
-                    loss=loss,
-                    jitter_ms=jitter_ms,
-                    rtt_ms=rtt_ms,
                 )
             )
             self._audio = self._end = None
@@ -188,14 +193,7 @@ class Leg(pj.Call):
         """A new stream counts from 0 again: keep what this one has counted."""
         if not self.has_media or int(prm.streamIdx) != self._media_index:
             return
-        rtcp = self.getStreamStat(self._media_index).rtcp
-        received = rtcp.rxStat
-        self._rx_before += int(received.pkt)
-        self._quality = (
-            received.loss / max(1, received.pkt + received.loss),
-            received.jitterUsec.mean / 1000,
-            rtcp.rttUsec.mean / 1000,
-        )
+        self._rx_before += self._count()
         self.has_media = False
         self._audio = None
         if self._end is not None:

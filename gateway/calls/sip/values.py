@@ -209,7 +209,7 @@ class LegAnswered:
 @dataclass(frozen=True, slots=True)
 class LegEnded:
     """The leg is over. `answered`: its dialog had been confirmed; `retry_after_s` from a 503; `rx_packets`
-    received in all; `loss` a fraction, `jitter_ms` and `rtt_ms` of the last stream."""
+    received in all."""
 
     leg: int
     code: int
@@ -217,9 +217,6 @@ class LegEnded:
     answered: bool = False
     retry_after_s: float | None = None
     rx_packets: int = 0
-    loss: float = 0.0
-    jitter_ms: float = 0.0
-    rtt_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +262,13 @@ class LegMedia:
 
 @dataclass(frozen=True, slots=True)
 class LegSpoke:
-    """RTP came in on this leg since the last report: at once after silence, then about once a second."""
+    """RTP came in on this leg since the last report: at once after silence, then about once a second.
+    Quality of the stream so far as RTCP counts it: `loss` a fraction, `rtt_ms` 0 until it is known."""
 
     leg: int
+    loss: float
+    jitter_ms: float
+    rtt_ms: float
 
 
 @dataclass(frozen=True, slots=True)

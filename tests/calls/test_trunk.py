@@ -1,0 +1,275 @@
+"""The calls loop with an engine that only notes what it is told: the words of every room meet here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from gateway import messages as m
+from gateway.calls.sip import values as v
+from gateway.calls.trunk import KEEP_ALIVE_S, Trunk
+from gateway.errors import RefusedError
+from gateway.phones.virtual import VirtualPhone
+
+C = TypeVar("C")
+SERVER = m.Server(address="192.0.2.10", port=5060, transport="udp")
+SECOND = m.Server(address="192.0.2.12", port=5060, transport="udp")
+
+
+@dataclass
+class FakeEngine:
+    """Takes commands and does nothing; `sent` gives those of one kind."""
+
+    commands: list[v.Command] = field(default_factory=list)
+
+    def do(self, command: v.Command) -> None:
+        self.commands.append(command)
+
+    def sent(self, kind: type[C]) -> list[C]:
+        return [command for command in self.commands if isinstance(command, kind)]
+
+
+class House:
+    """A trunk with its engine, its phones, its daemon and its clock."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.now = 1000.0
+        self.engine = FakeEngine()
+        self.told: list[m.FromCalls] = []
+        plans = (
+            m.PhonePlan(name="desk", kind="virtual"),
+            m.PhonePlan(name="shop", kind="virtual", auto_answer=True),
+        )
+        self.plan = m.TrunkPlan(
+            domain="sip.provider.test",
+            servers=(SERVER, SECOND),
+            login="trunk4444",
+            country="GB",
+            default_caller_id="443069990100",
+            caller_ids=("443069990100", "442012345678"),
+            caller_id_rules=(m.CallerIdRule(pattern="_4420XXXXXXXX", caller_id="442012345678"),),
+            confirm_number="8888",
+            assert_identity=False,
+            codecs=("PCMA",),
+            srtp="off",
+            session_expires_s=1800,
+            provider_networks=("192.0.2.0/28",),
+            registration=m.Registration(login="free1001", password="secret"),
+            incoming=(m.IncomingRule(number="442012345678", phones=("desk",)),),
+            phones=plans,
+            sip_port=5060,
+            rtp_ports=(10_000, 10_999),
+            recordings=str(tmp_path),
+        )
+        self.trunk = Trunk(
+            self.plan,
+            self.engine,
+            {plan.name: VirtualPhone(plan) for plan in plans},
+            self.told.append,
+            clock=lambda: self.now,
+            wall=lambda: self.now + 1e9,
+            random=lambda: 0.5,
+        )
+        self.paths(main="fit", backup="fit")
+
+    def paths(self, **states: m.PathState) -> None:
+        addresses = {"main": ("203.0.113.2", "203.0.113.2"), "backup": ("192.168.20.2", "198.51.100.20")}
+        paths = tuple(
+            m.Path(
+                uplink=name,
+                device=f"wan-{name}",
+                local_address=addresses[name][0],
+                public_address=addresses[name][1],
+                state=state,
+            )
+            for name, state in states.items()
+        )
+        active = next((name for name, state in states.items() if state == "fit"), "")
+        self.trunk.paths(m.Paths(paths=paths, active=active, cause="test"))
+
+    def pass_s(self, seconds: float) -> None:
+        until = self.now + seconds
+        while (due := self.trunk.due) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.trunk.tick()
+        self.now = until
+        self.trunk.tick()
+
+    def up(self, digits: str = "020 7946 0001") -> int:
+        """A call of `desk` that was answered; its leg."""
+        self.trunk.verb(m.Dial(phone="desk", digits=digits))
+        leg = self.engine.sent(v.StartLeg)[-1].leg
+        self.trunk.engine_event(v.LegMedia(leg, "up", "PCMA"))
+        self.trunk.engine_event(v.LegAnswered(leg))
+        return leg
+
+    def last(self, kind: type[C]) -> C:
+        return [message for message in self.told if isinstance(message, kind)][-1]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_sockets_are_bound_before_they_are_needed(house: House) -> None:
+    bound = house.engine.sent(v.BindPath)
+    assert [(b.uplink, b.local, b.public) for b in bound] == [
+        ("main", "203.0.113.2", "203.0.113.2"),
+        ("backup", "192.168.20.2", "198.51.100.20"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("digits", "number", "caller_id"),
+    [("020 7946 0001", "442079460001", "442012345678"), ("0161 496 0001", "441614960001", "443069990100")],
+)
+def test_destination_chooses_the_caller_id(house: House, digits: str, number: str, caller_id: str) -> None:
+    done = house.trunk.verb(m.Dial(phone="desk", digits=digits))
+    started = house.engine.sent(v.StartLeg)[-1]
+    assert (started.number, started.caller_id, started.uplink) == (number, caller_id, "main")
+    assert caller_id in done.text
+
+
+def test_running_call_moves_when_its_path_must_be_left(house: House) -> None:
+    leg = house.up()
+    house.paths(main="leave", backup="fit")
+    moved = house.engine.sent(v.Reinvite)[-1]
+    assert (moved.leg, moved.uplink, moved.hold) == (leg, "backup", False)
+    house.now += 0.05
+    house.trunk.engine_event(v.LegReinvited(leg, 200, "OK", move=True))
+    assert house.last(m.CallMoved) == m.CallMoved(
+        call=1, from_uplink="main", to_uplink="backup", how="reinvite", took_ms=50
+    )
+    assert house.last(m.CallsNow).calls[0].uplink == "backup"
+
+
+def test_call_stays_on_the_backup_when_main_returns(house: House) -> None:
+    leg = house.up()
+    house.paths(main="leave", backup="fit")
+    house.trunk.engine_event(v.LegReinvited(leg, 200, "OK", move=True))
+    before = len(house.engine.sent(v.Reinvite))
+    house.paths(main="fit", backup="fit")
+    house.pass_s(60)
+    assert len(house.engine.sent(v.Reinvite)) == before
+    house.trunk.verb(m.HangUp(phone="desk"))
+    house.trunk.verb(m.Dial(phone="desk", digits="02079460002"))
+    assert house.engine.sent(v.StartLeg)[-1].uplink == "main"
+
+
+def test_refused_move_is_replaced(house: House) -> None:
+    leg = house.up()
+    house.paths(main="leave", backup="fit")
+    house.trunk.engine_event(v.LegReinvited(leg, 488, "Not Acceptable Here", move=True))
+    new = house.engine.sent(v.StartLeg)[-1]
+    assert (new.uplink, new.replaces) == ("backup", leg)
+    house.trunk.engine_event(v.LegMedia(new.leg, "up", "PCMA"))
+    house.trunk.engine_event(v.LegAnswered(new.leg))
+    assert house.last(m.CallMoved).how == "replaces"
+    assert house.engine.sent(v.Connect)[-1].leg == new.leg
+
+
+def test_answer_to_a_hold_is_no_answer_to_a_move(house: House) -> None:
+    leg = house.up()
+    house.trunk.verb(m.Hold(phone="desk", on=True))
+    assert house.engine.sent(v.HoldLeg)[-1] == v.HoldLeg(leg, True)
+    house.trunk.engine_event(v.LegReinvited(leg, 200, "OK", move=False))
+    assert not [told for told in house.told if isinstance(told, m.CallMoved)]
+    house.paths(main="leave", backup="fit")
+    assert house.engine.sent(v.Reinvite)[-1].hold
+
+
+def test_call_log_tells_what_happened(house: House) -> None:
+    leg = house.up()
+    house.trunk.engine_event(v.LegSpoke(leg, loss=0.0, jitter_ms=1.0, rtt_ms=40.0))
+    house.now += 30
+    house.trunk.engine_event(v.LegEnded(leg, 200, "Normal call clearing", answered=True))
+    ended = house.last(m.CallEnded)
+    assert (ended.caller_id, ended.phone, ended.uplink, ended.moves) == ("442012345678", "desk", "main", 0)
+    assert ended.ended_at - ended.answered_at == pytest.approx(30)
+    assert ended.mos is not None and ended.mos > 4.2
+    assert house.last(m.CallsNow).calls == ()
+
+
+def test_second_server_is_tried_when_the_first_is_out_of_service(house: House) -> None:
+    house.trunk.verb(m.Dial(phone="desk", digits="02079460001"))
+    first = house.engine.sent(v.StartLeg)[-1]
+    house.trunk.engine_event(v.LegEnded(first.leg, 503, "Service Unavailable", retry_after_s=30.0))
+    assert house.engine.sent(v.StartLeg)[-1].hop.address == SECOND.address
+
+
+def test_incoming_call_rings_the_phones_of_its_number(house: House) -> None:
+    house.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "447700900123", "192.0.2.10:5060"))
+    assert house.engine.sent(v.AnswerLeg) == [v.AnswerLeg(-1, 180)]
+    assert house.last(m.CallsNow).phones[0].state == "ringing"
+    house.trunk.verb(m.Answer(phone="desk"))
+    assert house.engine.sent(v.AnswerLeg)[-1] == v.AnswerLeg(-1, 200)
+
+
+@pytest.mark.parametrize(("called", "code"), [("442012345678", 486), ("449999999999", 404)])
+def test_incoming_call_that_nobody_can_take_is_refused(house: House, called: str, code: int) -> None:
+    house.up()
+    house.trunk.engine_event(v.LegIncoming(-1, "main", called, "447700900123", "192.0.2.10:5060"))
+    assert house.engine.sent(v.EndLeg)[-1] == v.EndLeg(-1, code)
+
+
+def test_registration_follows_the_active_path(house: House) -> None:
+    assert [r.uplink for r in house.engine.sent(v.Register)] == ["main"]
+    house.paths(main="leave", backup="fit")
+    assert [r.uplink for r in house.engine.sent(v.Register)] == ["main", "backup"]
+
+
+def test_bindings_are_kept_alive_on_paths_that_may_carry_calls(house: House) -> None:
+    house.paths(main="fit", backup="unfit")
+    house.engine.commands.clear()
+    house.pass_s(KEEP_ALIVE_S * 2)
+    assert {k.uplink for k in house.engine.sent(v.KeepAlive)} == {"main"}
+
+
+def test_confirmation_leaves_by_its_own_uplink_and_is_answered(house: House, tmp_path: Path) -> None:
+    results: list[m.ConfirmResult] = []
+    house.trunk.confirm("backup", results.append)
+    leg = house.engine.sent(v.StartLeg)[-1]
+    assert (leg.uplink, leg.number) == ("backup", "8888")
+    house.trunk.engine_event(v.KeptAlive("backup", 200, "198.51.100.77"))
+    house.trunk.engine_event(v.LegAnswered(leg.leg))
+    house.trunk.engine_event(v.LegEnded(leg.leg, 200, "OK", answered=True))
+    house.trunk.engine_event(v.EndClosed("confirm-backup"))
+    assert [(r.verdict, r.observed_address) for r in results] == [("other_address", "198.51.100.77")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (m.Dial(phone="attic", digits="020 7946 0001"), "there is no phone attic"),
+        (m.Dial(phone="desk", digits="hello"), "hello"),
+        (m.HangUp(phone="desk"), "in no call"),
+        (m.Answer(phone="desk"), "does not ring"),
+        (m.PlayFile(phone="desk", path="/nonexistent"), "in no call"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words_and_starts_nothing(
+    house: House, verb: m.Verb, words: str
+) -> None:
+    with pytest.raises(RefusedError, match=words):
+        house.trunk.verb(verb)
+    assert house.engine.sent(v.StartLeg) == []
+
+
+def test_confirmation_of_an_uplink_without_address_is_refused(house: House) -> None:
+    with pytest.raises(RefusedError, match="no address"):
+        house.trunk.confirm("nowhere", lambda result: None)
+
+
+def test_all_paths_down_is_told_to_the_phone(house: House) -> None:
+    house.paths(main="leave", backup="unfit")
+    house.trunk.verb(m.Dial(phone="desk", digits="020 7946 0001"))
+    assert house.engine.sent(v.StartLeg) == []
+    assert "All Internet channels are down" in house.last(m.CallEnded).reason
+
+
+def test_same_plan_again_changes_nothing(house: House) -> None:
+    before = list(house.engine.commands)
+    house.trunk.replan(house.plan, {})
+    assert house.engine.commands == before
