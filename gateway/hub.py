@@ -7,7 +7,8 @@ what is done with channels the uplinks room decides, and what is done with calls
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, Never, Protocol
@@ -51,21 +52,29 @@ TURN_S = 1.0
 log = logging.getLogger("gateway.hub")
 
 
-@dataclass(frozen=True, slots=True)
-class UplinksNow:
+class Picture(Protocol):
     """What the uplinks room knows of the channels, as clients see it."""
 
-    uplinks: tuple[UplinkStatus, ...]
-    active_uplink: str
-    internet_uplink: str
-    guard: Literal["standing", "absent"]
-    provider_silent: bool
+    @property
+    def uplinks(self) -> tuple[UplinkStatus, ...]: ...
+
+    @property
+    def active_uplink(self) -> str: ...
+
+    @property
+    def internet_uplink(self) -> str: ...
+
+    @property
+    def guard(self) -> Literal["standing", "absent"]: ...
+
+    @property
+    def provider_silent(self) -> bool: ...
 
 
 class Uplinks(Protocol):
     """The uplinks room as the hub needs it. It posts an `UplinksChanged` whenever one of the views has."""
 
-    def now(self) -> UplinksNow: ...
+    def now(self) -> Picture: ...
 
     def paths(self) -> Paths: ...
 
@@ -78,6 +87,9 @@ class Uplinks(Protocol):
     def media_quiet(self, report: MediaQuiet) -> None: ...
 
     def media_heard(self, uplink: str) -> None: ...
+
+    def calls(self, counts: Mapping[str, int]) -> None:
+        """Live calls by uplink."""
 
     async def admit(self, uplink: str) -> Path:
         """Let a confirmation call out by this uplink: guard first, then the path. Raises RefusedError."""
@@ -219,6 +231,7 @@ class Hub:
     def _forget_calls(self, why: str) -> None:
         self._engine = None
         self._calls_now = CallsNow(calls=(), phones=())
+        self._uplinks.calls({})
         for number in list(self._forwards):
             self._settle(number, Refused(what=why, where="calls process", remedy="Try again in a moment"))
 
@@ -258,6 +271,7 @@ class Hub:
                 self._send_paths()
             case CallsNow():
                 self._calls_now = body
+                self._uplinks.calls(Counter(call.uplink for call in body.calls))
             case MediaQuiet():
                 self._uplinks.media_quiet(body)
             case MediaHeard():

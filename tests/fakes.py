@@ -5,16 +5,17 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+from typing import Literal
 
 import msgspec
 
 from gateway import daemon
 from gateway.control import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.errors import RefusedError
-from gateway.hub import UplinksChanged, UplinksNow
+from gateway.hub import UplinksChanged
 from gateway.inbox import Inbox
 from gateway.messages import (
     AnyMessage,
@@ -47,6 +48,15 @@ BACKUP = Path(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class FakePicture:
+    uplinks: tuple[UplinkStatus, ...]
+    active_uplink: str
+    internet_uplink: str
+    guard: Literal["standing", "absent"]
+    provider_silent: bool
+
+
 @dataclass
 class FakeUplinks:
     """Two channels; the ledger makes them fit."""
@@ -59,6 +69,7 @@ class FakeUplinks:
     confirmed_names: set[str] = field(default_factory=lambda: {"main"})
     quiet: list[MediaQuiet] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
     stands: bool = True
     silent: bool = False
 
@@ -68,9 +79,9 @@ class FakeUplinks:
             self.beat(loop.time())
             await asyncio.sleep(0.5)
 
-    def now(self) -> UplinksNow:
+    def now(self) -> FakePicture:
         active = self.paths().active
-        return UplinksNow(
+        return FakePicture(
             uplinks=tuple(
                 UplinkStatus(
                     name=path.uplink,
@@ -114,6 +125,9 @@ class FakeUplinks:
 
     def media_heard(self, uplink: str) -> None:
         self.heard.append(uplink)
+
+    def calls(self, counts: Mapping[str, int]) -> None:
+        self.counts = dict(counts)
 
     async def admit(self, uplink: str) -> Path:
         await asyncio.sleep(0)

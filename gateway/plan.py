@@ -1,0 +1,60 @@
+"""Settings + resolved servers -> the plan that the calls process works by. Pure."""
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+
+from gateway import patterns
+from gateway.messages import CallerIdRule, IncomingRule, PhonePlan, Registration, Server, TrunkPlan
+from gateway.schema import Settings, Trunk
+
+
+def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -> TrunkPlan:
+    """The whole plan. `servers` in the order of RFC 2782; `recordings`: the directory for confirmation calls.
+
+    Without `trunk.networks` the servers themselves are all that the provider is known to be. Both kinds of
+    CallerID rules come out as one list; an empty `caller_ids` lets any number be shown.
+    """
+    trunk = settings.trunk
+    networks = [str(network) for network in trunk.networks]
+    networks += [str(ip_network(server.address)) for server in servers]
+    return TrunkPlan(
+        domain=trunk.server,
+        servers=tuple(servers),
+        login=trunk.login,
+        country=settings.appliance.country,
+        default_caller_id=trunk.default_caller_id,
+        caller_ids=tuple(dict.fromkeys([trunk.default_caller_id, *trunk.caller_ids]))
+        if trunk.caller_ids
+        else (),
+        caller_id_rules=caller_id_rules(trunk),
+        confirm_number=trunk.confirm_number,
+        assert_identity=trunk.assert_identity,
+        codecs=trunk.codecs,
+        srtp=trunk.srtp,
+        session_expires_s=trunk.session_expires_s,
+        provider_networks=tuple(dict.fromkeys(networks)),
+        registration=Registration(
+            login=trunk.registration.login,
+            password=trunk.registration.password,
+            expires_s=trunk.registration.expires_s,
+        )
+        if trunk.registration
+        else None,
+        incoming=tuple(IncomingRule(number=r.number, phones=r.phones) for r in settings.incoming),
+        phones=tuple(
+            PhonePlan(name=p.name, kind=p.kind, play=p.play, record=p.record, auto_answer=p.auto_answer)
+            for p in settings.phones
+        ),
+        sip_port=settings.ports.sip,
+        rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),
+        recordings=recordings,
+    )
+
+
+def caller_id_rules(trunk: Trunk) -> tuple[CallerIdRule, ...]:
+    """The rules of the section and those in the words of extensions.conf, as one list."""
+    lines, _ = patterns.parse_extensions(trunk.asterisk)
+    return (
+        *(CallerIdRule(pattern=r.pattern, caller_id=r.caller_id) for r in trunk.caller_id_rules),
+        *(CallerIdRule(pattern=line.pattern.text, caller_id=line.caller_id) for line in lines),
+    )

@@ -1,0 +1,46 @@
+"""The plan says to the calls process what the settings say to the owner."""
+
+from pathlib import Path
+
+from gateway import schema, wire
+from gateway.messages import CallerIdRule, Envelope, IncomingRule, PhonePlan, Registration, Server
+from gateway.plan import trunk_plan
+
+EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
+SERVERS = (
+    Server(address="192.0.2.10", port=5060, transport="udp"),
+    Server(address="2001:db8:f::10", port=5060, transport="udp"),
+)
+
+
+def test_the_example() -> None:
+    plan = trunk_plan(schema.parse(EXAMPLE, "x"), SERVERS, "/rec")
+    assert plan.domain == "sip.provider.test" and plan.servers == SERVERS and plan.recordings == "/rec"
+    assert plan.caller_id_rules == (CallerIdRule(pattern="_4420XXXXXXX", caller_id="442012345678"),)
+    assert plan.caller_ids == ("443069990100", "442012345678")
+    assert plan.provider_networks == ("192.0.2.10/32", "2001:db8:f::10/128")
+    assert plan.registration == Registration(login="free1001", password="free-secret")
+    assert plan.incoming == (IncomingRule(number="", phones=("desk",)),)
+    assert plan.phones == (PhonePlan(name="desk", kind="virtual"),)
+    assert (plan.sip_port, plan.rtp_ports) == (5060, (10_000, 10_999))
+    assert wire.decode(wire.encode(Envelope(body=plan))).body == plan
+
+
+def test_rules_of_both_kinds_and_networks_of_the_owner() -> None:
+    text = EXAMPLE.replace('login = "trunk4444"', 'networks = ["192.0.2.0/28"]').replace(
+        'caller_ids = ["442012345678"]\n', ""
+    )
+    text += '[[trunk.caller_id_rules]]\npattern = "_1."\ncaller_id = "12025550100"\n'
+    plan = trunk_plan(schema.parse(text, "x"), (), "/rec")
+    assert [r.pattern for r in plan.caller_id_rules] == ["_1.", "_4420XXXXXXX"]
+    assert plan.provider_networks == ("192.0.2.0/28",)
+    assert plan.caller_ids == (), "nothing is said about which numbers are connected"
+
+
+def test_without_a_login_to_register() -> None:
+    text = (
+        EXAMPLE.replace("[trunk.registration]", "")
+        .replace('login = "free1001"', "")
+        .replace('password = "free-secret"', "")
+    )
+    assert trunk_plan(schema.parse(text, "x"), SERVERS, "/rec").registration is None
