@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tests.lab import plan, rtp
 from tests.lab.netns import LabError, Site, await_ready
-from tests.lab.ua import SPEECH, speech
+from tests.lab.speech import SPEECH, speech
 
 _BARESIP_MODULES: Final = ("g711.so", "aufile.so", "sndfile.so", "account.so", "menu.so")
 
@@ -224,8 +224,6 @@ class FarEnds:
 
 
 def _after(call: FarCall, at_s: float, event: str, raw: dict[str, Any]) -> FarCall:
-    from dataclasses import replace
-
     call.events.append(Event(at_s, event, raw))
     match event:
         case "invite":

@@ -1,8 +1,8 @@
 """The weather: delay, jitter, loss, a rate and holes on each ISP's path, each direction on its own.
 
-One real-time process in user space for all ISPs. Inside each ISP's namespace it holds two tun devices: what
-the kernel routes into `up0` (from the box) comes out of `down0` (towards the core) when its time has come, and
-the other way round.
+One real-time process in user space for all ISPs. In each ISP's namespace it holds two tun devices: what the
+kernel routes into `up0` (from the box) comes out of `down0` (towards the core) when its time has come, and
+so the other way.
 Run as `python -m tests.lab.impair SOCKET ISP=NAMESPACE…`; `Weather` is its client. One JSON object a line.
 """
 

@@ -1,4 +1,4 @@
-"""SIP transactions over one UDP socket (RFC 3261 §17): retransmission, responses kept for it, ACK of refusals."""
+"""SIP transactions over one UDP socket (RFC 3261 §17): retransmissions, kept responses, ACK of refusals."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ _KEPT: Final = 5000
 
 
 class Transactions(asyncio.DatagramProtocol):
-    """The ground under a user agent: it is handed each new request once, and asks for the response to its own."""
+    """The ground under a user agent: it gets each new request once, and awaits the responses to its own."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], bytes] = {}

@@ -9,51 +9,18 @@ import contextlib
 import gc
 import json
 import os
-import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from tests.lab import message as sip
 from tests.lab import plan, rtp
 from tests.lab.behaviour import BEHAVIOURS, DEFAULT, Behaviour
-from tests.lab.stream import Sdp, Stream, mirror, parse_sdp
+from tests.lab.dialog import Call
+from tests.lab.speech import SPEECH, speech
+from tests.lab.stream import Stream
 from tests.lab.transactions import T1_S, T2_S, TIMEOUT_S, Transactions
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """A dialog with its stream. `remote_tag` and `target` are known once the other side has answered."""
-
-    call_id: str
-    number: str
-    local: str
-    remote: str
-    local_tag: str
-    stream: Stream
-    behaviour: Behaviour
-    remote_tag: str = ""
-    target: str = ""
-    routes: list[str] = field(default_factory=list)
-    cseq: int = 1
-    version: int = 0
-    invite: sip.Message | None = None
-    direction: str = "sendrecv"
-    answered: bool = False
-    ended: bool = False
-    acked: asyncio.Event = field(default_factory=asyncio.Event)
-    script: "asyncio.Task[None] | None" = None
-
-
-def speech(text: str) -> bytes:
-    """Spoken English as A-law, 8 kHz. Raises CalledProcessError without espeak-ng and sox."""
-    spoken = subprocess.run(
-        ["espeak-ng", "-v", "en-gb", "-s", "150", "--stdout", text], capture_output=True, check=True
-    )
-    change = ["sox", "-V1", "-t", "wav", "-", "-t", "raw", "-r", "8000", "-c", "1", "-e", "a-law", "-"]
-    return subprocess.run(change, input=spoken.stdout, capture_output=True, check=True).stdout
 
 
 class Agent(Transactions):
@@ -86,31 +53,6 @@ class Agent(Transactions):
     def _find(self, call_id: str, local_tag: str) -> Call | None:
         return self._calls.get(call_id + local_tag)
 
-    def _take_media(self, call: Call, body: str) -> bool:
-        offer = parse_sdp(body)
-        if offer is None:
-            return False
-        call.stream.peer = (offer.host, offer.port)
-        call.stream.payload_type, call.stream.event_type = offer.payload_type, offer.event_type
-        call.stream.sending = mirror(offer.direction) in ("sendrecv", "sendonly") and offer.host != "0.0.0.0"
-        call.direction = mirror(offer.direction)
-        return True
-
-    def _sdp(self, call: Call, direction: str | None = None) -> str:
-        call.version += 1
-        stream = call.stream
-        event = stream.event_type if stream.event_type is not None else (None if call.invite else 101)
-        return Sdp(
-            stream.address, stream.port, stream.payload_type, direction or call.direction, event
-        ).encode(call.version)
-
-    def _headers(self, **more: str) -> dict[str, str]:
-        return {
-            "Contact": f"<sip:far@{self._address}:{plan.SIP_PORT}>",
-            "Supported": "timer, replaces",
-            **more,
-        }
-
     # --- what comes in ------------------------------------------------------------------------------------
 
     def request_came(self, request: sip.Message) -> None:
@@ -120,7 +62,7 @@ class Agent(Transactions):
             if call is not None:
                 call.acked.set()
                 if request.body and call.stream.peer is None:
-                    self._take_media(call, request.body)
+                    call.take_media(request.body)
         elif method == "CANCEL":
             self._cancel(request)
         elif request.tag("to"):
@@ -163,7 +105,7 @@ class Agent(Transactions):
             replaces=replaces,
             contact=call.target,
         )
-        if request.body and not self._take_media(call, request.body):
+        if request.body and not call.take_media(request.body):
             self._answer(request, sip.reply(request, 488, tag=call.local_tag))
             self._end(call, "no common codec")
             return
@@ -197,15 +139,15 @@ class Agent(Transactions):
             status = call.behaviour.reinvite
             if status == 0:
                 return
-            if status != 200 or (request.body and not self._take_media(call, request.body)):
+            if status != 200 or (request.body and not call.take_media(request.body)):
                 self._answer(request, sip.reply(request, status if status != 200 else 488))
                 return
             if request.get("contact"):
                 call.target = sip.address(request.get("contact"))
-            headers = self._headers()
+            headers = call.headers()
             if expires := request.get("session-expires"):
                 headers |= {"Session-Expires": expires, "Require": "timer"}
-            body = self._sdp(call) if request.body or method == "INVITE" else ""
+            body = call.sdp() if request.body or method == "INVITE" else ""
             if body:
                 headers["Content-Type"] = "application/sdp"
             response = sip.reply(request, 200, headers=headers, body=body)
@@ -264,17 +206,17 @@ class Agent(Transactions):
     def _provisional(self, call: Call, status: int) -> None:
         assert call.invite is not None
         if status == 183:
-            headers, body = self._headers(**{"Content-Type": "application/sdp"}), self._sdp(call)
+            headers, body = call.headers(**{"Content-Type": "application/sdp"}), call.sdp()
             call.stream.start()
         else:
-            headers, body = self._headers(), ""
+            headers, body = call.headers(), ""
         self._answer(
             call.invite, sip.reply(call.invite, status, tag=call.local_tag, headers=headers, body=body)
         )
 
     def _answer_call(self, call: Call, replaced: Call | None) -> None:
         assert call.invite is not None
-        headers = self._headers(
+        headers = call.headers(
             **{"Content-Type": "application/sdp", "Allow": "INVITE, ACK, BYE, CANCEL, UPDATE, OPTIONS, INFO"}
         )
         if call.behaviour.session_expires and "timer" in call.invite.get("supported"):
@@ -284,7 +226,7 @@ class Agent(Transactions):
         call.answered = True
         self._answer(
             call.invite,
-            sip.reply(call.invite, 200, tag=call.local_tag, headers=headers, body=self._sdp(call)),
+            sip.reply(call.invite, 200, tag=call.local_tag, headers=headers, body=call.sdp()),
         )
         call.stream.start()
         self._note("answered", call, replaced=replaced.call_id if replaced else "")
@@ -294,30 +236,6 @@ class Agent(Transactions):
 
     # --- what goes out ------------------------------------------------------------------------------------
 
-    def _build(
-        self, call: Call, method: str, *, headers: dict[str, str] | None = None, body: str = ""
-    ) -> sip.Message:
-        to = (
-            call.remote
-            if "tag=" in call.remote or not call.remote_tag
-            else f"{call.remote};tag={call.remote_tag}"
-        )
-        local = call.local if "tag=" in call.local else f"{call.local};tag={call.local_tag}"
-        return sip.Message(
-            f"{method} {call.target} SIP/2.0",
-            [
-                ("via", f"SIP/2.0/UDP {self._address}:{plan.SIP_PORT};branch={sip.branch()}"),
-                ("max-forwards", "70"),
-                *(("route", route) for route in call.routes),
-                ("from", local),
-                ("to", to),
-                ("call-id", call.call_id),
-                ("cseq", f"{call.cseq} {method}"),
-                *((key.lower(), value) for key, value in (headers or {}).items()),
-            ],
-            body,
-        )
-
     def late_success_came(self, response: sip.Message) -> None:
         self._acknowledge(response)
 
@@ -325,7 +243,7 @@ class Agent(Transactions):
         call = self._find(response.get("call-id"), response.tag("from"))
         if call is None:
             return
-        ack = self._build(call, "ACK")
+        ack = call.request("ACK")
         number = response.get("cseq").split()[0]
         ack.headers = [(k, f"{number} ACK" if k == "cseq" else v) for k, v in ack.headers]
         self._send(ack.encode(), sip.host_port(call.routes[0] if call.routes else call.target))
@@ -340,20 +258,20 @@ class Agent(Transactions):
         return call_id
 
     async def _placed(self, call: Call) -> None:
-        body = self._sdp(call)
-        headers = self._headers(**{"Content-Type": "application/sdp"})
+        body = call.sdp()
+        headers = call.headers(**{"Content-Type": "application/sdp"})
 
         def ringing(response: sip.Message) -> None:
             self._note("provisional", call, status=response.status)
 
-        response = await self._transact(self._build(call, "INVITE", headers=headers, body=body), ringing)
+        response = await self._transact(call.request("INVITE", headers=headers, body=body), ringing)
         call.remote_tag = response.tag("to")
         if not 200 <= response.status < 300:
             self._end(call, f"refused {response.status}", status=response.status)
             return
         call.target = sip.address(response.get("contact"))
         call.routes = response.all("record-route")[::-1]
-        self._take_media(call, response.body)
+        call.take_media(response.body)
         self._acknowledge(response)
         call.answered = True
         call.stream.start()
@@ -362,13 +280,11 @@ class Agent(Transactions):
     async def reinvite(self, call: Call, direction: str) -> int:
         """Offer the same stream again with another direction; gives the status."""
         call.cseq += 1
-        headers = self._headers(**{"Content-Type": "application/sdp"})
-        response = await self._transact(
-            self._build(call, "INVITE", headers=headers, body=self._sdp(call, direction))
-        )
+        headers = call.headers(**{"Content-Type": "application/sdp"})
+        response = await self._transact(call.request("INVITE", headers=headers, body=call.sdp(direction)))
         if 200 <= response.status < 300:
             call.target = sip.address(response.get("contact")) or call.target
-            self._take_media(call, response.body)
+            call.take_media(response.body)
             call.direction = direction
             self._acknowledge(response)
         self._note("reinvited", call, status=response.status, direction=direction)
@@ -378,7 +294,7 @@ class Agent(Transactions):
         """End a call; gives the status."""
         call.cseq += 1
         call.ended = True
-        response = await self._transact(self._build(call, "BYE"))
+        response = await self._transact(call.request("BYE"))
         self._end(call, f"bye sent {response.status}", status=response.status)
         return response.status
 
@@ -435,11 +351,6 @@ class Agent(Transactions):
         print("ready", flush=True)
         await asyncio.Event().wait()
 
-
-SPEECH: Final = (
-    "Hello, this is the far end speaking. The quick brown fox jumps over the lazy dog. "
-    "I shall go on talking, so that you can hear whether the line holds."
-)
 
 if __name__ == "__main__":
     with contextlib.suppress(PermissionError):
