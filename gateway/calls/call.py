@@ -321,8 +321,9 @@ class Call:
                     self._lost(reason, now)
                 case _:
                     self._legs.emit(result)
-        if self._move:
+        if self._move and self._move.leg != self.leg:
             self.leg = self._move.leg
+            self._connect(self.leg)
 
     def _settled(self, settled: Settled, now: float) -> None:
         self._move = None

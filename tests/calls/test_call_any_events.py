@@ -30,6 +30,7 @@ from gateway.calls.model import (
     ReinviteBlocked,
     Reinvited,
     RemoteHeld,
+    SetHold,
     StartLeg,
     Tell,
     Timing,
@@ -93,6 +94,7 @@ class World:
         self.ended: set[int] = set()
         self.newest: list[int] = [leg] if leg else []
         self.connected: int | None = None
+        self.media: set[int] = set()
         self.logged = False
         self.ordered_s: float | None = None
         self.aim = ""
@@ -101,6 +103,11 @@ class World:
         event = self._meant(event)
         if isinstance(event, Failed | Ended) and event.leg in self.open:
             self.open.discard(event.leg)
+            self.media.discard(event.leg)
+        if isinstance(event, MediaUp) and event.leg in self.open:
+            self.media.add(event.leg)
+        if isinstance(event, MediaLost):
+            self.media.discard(event.leg)
         actions = self.call.receive(event, now)
         for action in actions:
             self._see(action, now)
@@ -140,6 +147,8 @@ class World:
                 self.logged = True
             case _:
                 pass
+        if isinstance(action, Reinvite) or (isinstance(action, SetHold) and action.on):
+            self.media.discard(action.leg)
         if isinstance(action, Reinvite):
             self.ordered_s = now if self.ordered_s is None or self.aim != action.uplink else self.ordered_s
             self.aim = action.uplink
@@ -151,6 +160,8 @@ class World:
         if call.state == "up":
             assert call.leg in self.open
             assert call.leg not in self.ended
+            if call.leg in self.media:
+                assert self.connected == (None if call.held else call.leg), "what can be heard is heard"
         if call.state == "ended":
             assert call.due is None
             assert self.connected is None
