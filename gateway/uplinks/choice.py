@@ -54,9 +54,11 @@ class Carry:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The Internet for all else: uplinks in order of preference. `failed`: the first of before is dead."""
+    """The Internet for all else: uplinks in order of preference. `before`: the first one until now ("":
+    none); `failed`: because that one is dead."""
 
     uplinks: tuple[str, ...]
+    before: str
     failed: bool
 
 
@@ -129,6 +131,10 @@ class Choice:
         if view.trunk == "unfit" or view.state in ("degraded", "probing") or uplink in self._moving:
             return "leave"
         return "fit"
+
+    def damped(self, uplink: str) -> bool:
+        """Whether it is held in reserve for coming and going too often."""
+        return uplink in self._damped
 
     def refuse(self, uplink: str) -> None:
         """Raise RefusedError when the owner may not order the trunk to `uplink`, with the reason."""
@@ -337,5 +343,6 @@ class Choice:
         wanted = tuple(view.name for view in ranked)
         if wanted == self.internet:
             return []
+        before = "".join(self.internet[:1])
         self.internet = wanted
-        return [Share(wanted, failed)]
+        return [Share(wanted, before, failed)]

@@ -18,6 +18,7 @@ from gateway.uplinks.model import (
     HealthChanged,
     Identity,
     LinkSeen,
+    LookAgain,
     MediaBack,
     MediaSilent,
     ProbeAnswered,
@@ -58,6 +59,8 @@ _BURSTS: dict[tuple[str, ReachState], tuple[int, float]] = {
     ("provider", "suspect"): (4, 0.015),
     ("provider", "returning"): (STEADY, 0.1),
 }
+LOOKS = 3
+LOOK_GAP_S = 0.5
 QUIET_PARDON_S = 1.0
 """Quiet media that a burst has explained is not looked at again for so long; doubled each time."""
 QUIET_PARDON_MOST_S = 30.0
@@ -74,6 +77,7 @@ Event = (
     | MediaSilent
     | MediaBack
     | Verify
+    | LookAgain
     | Damped
     | ProbeAnswered
     | ProbeRefused
@@ -252,6 +256,8 @@ class Health:
                 case Verify():
                     self._doubt(self._internet, now, now)
                     self._doubt(self._provider, now, now)
+                case LookAgain():
+                    self._schedule.burst("look", self._options(LOOKS), LOOK_GAP_S, now)
                 case _:
                     pass
         return [*self._probe(now), *self._conclude(now)]

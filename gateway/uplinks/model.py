@@ -142,6 +142,11 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Ask the provider now which address it sees."""
+
+
+@dataclass(frozen=True, slots=True)
 class Damped:
     """One uplink came and went too often and is held in reserve (or, `on` False, is not any more)."""
 

@@ -1,0 +1,760 @@
+"""Law: one turn at a time: what was seen goes to health, health to choice, choice to the kernel; a switch is
+done in the order new route, guard, word to the calls process, old connections forgotten, read back.
+
+The loop of the uplinks room. It decides nothing itself: tables decide, doors act. What it finds at the start
+it adopts, and at the end it leaves everything standing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Literal, Never, Protocol
+
+from gateway.errors import DoorError, RefusedError
+from gateway.inbox import Inbox
+from gateway.messages import Event, EventKind, MediaQuiet, Path, Paths, PathState, Server
+from gateway.schema import Lan, Ports, Settings, Trunk, Uplink, Watching
+from gateway.status import UplinkState, UplinkStatus
+from gateway.uplinks.choice import Calls, Carry, Choice, Order, Share, Views
+from gateway.uplinks.health import Event as HealthEvent
+from gateway.uplinks.health import Health
+from gateway.uplinks.keeping import Guard, Keeper, Kernel
+from gateway.uplinks.model import (
+    Address,
+    AddressesSeen,
+    Damped,
+    Duty,
+    HealthChanged,
+    Identity,
+    Interface,
+    KernelChanged,
+    KernelPlan,
+    LeaseSeen,
+    LinkSeen,
+    LookAgain,
+    MediaBack,
+    MediaSilent,
+    Network,
+    ProbeAnswered,
+    ProbeRefused,
+    SendProbe,
+    TargetsKnown,
+    UplinkPath,
+    Verify,
+)
+from gateway.uplinks.wiring import Ask, Wire, address_of, endpoint, literal_servers
+
+CONFIRMING_S = 60.0
+"""The longest that a confirmation call may leave by an unconfirmed address."""
+RESOLVE_AGAIN_S = 2.0
+RESOLVE_MOST_S = 3600.0
+MEND_S = 1.0
+"""A device that does not take its address is told again after so long."""
+TURN_S = 1.0
+"""The loop turns at least this often."""
+
+
+# --- doors ----------------------------------------------------------------------------------------
+
+
+class Prober(Protocol):
+    """Sends probes; posts ProbeAnswered or ProbeRefused to the room's inbox."""
+
+    def send(self, probe: SendProbe, path: UplinkPath, address: Address, port: int) -> None:
+        """From `path`'s own address, out of its device. Never raises for what the network does."""
+
+
+class Resolver(Protocol):
+    """Asks the resolvers of the uplinks."""
+
+    async def servers(self, trunk: Trunk, asks: tuple[Ask, ...]) -> "Resolved":
+        """The trunk's servers in the order of RFC 2782. Raises DoorError when no resolver answers."""
+
+    async def endpoints(self, names: tuple[str, ...], asks: tuple[Ask, ...]) -> tuple[str, ...]:
+        """`address:port` for each `host:port` that resolves; the others are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Servers in order, and for how long they are good."""
+
+    servers: tuple[Server, ...]
+    good_for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the room acts through."""
+
+    kernel: Kernel
+    guard: Guard
+    prober: Prober
+    resolver: Resolver
+
+
+# --- what goes in and out -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The address of one uplink that the provider has confirmed, and when (Unix seconds)."""
+
+    address: Address
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Media:
+    uplink: str
+    event: MediaSilent | MediaBack
+
+
+@dataclass(frozen=True, slots=True)
+class _Confirmations:
+    confirmed: Mapping[str, Confirmed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admit:
+    uplink: str
+    done: asyncio.Future[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    uplink: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Observe:
+    uplink: str
+    done: asyncio.Future[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _ServersFound:
+    found: Resolved | None
+    stun: tuple[str, ...]
+    trouble: str
+
+
+FromDoors = LinkSeen | AddressesSeen | LeaseSeen | KernelChanged | ProbeAnswered | ProbeRefused
+Input = FromDoors | Calls | Order | _Media | _Confirmations | _Admit | _Release | _Observe | _ServersFound
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The room as clients see it."""
+
+    uplinks: tuple[UplinkStatus, ...]
+    active_uplink: str
+    internet_uplink: str
+    guard: Literal["standing", "absent"]
+    provider_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanged:
+    """`now()` or `paths()` tell something new."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServersKnown:
+    """The trunk's servers, resolved (again)."""
+
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The trunk has changed its uplink. `silent_s`: from the last sign of life to the decision (0: the
+    trouble was seen at once); `took_s`: from the decision to the last step."""
+
+    uplink: str
+    before: str
+    cause: str
+    silent_s: float
+    took_s: float
+
+
+Output = Event | PictureChanged | ServersKnown | Switched
+
+
+class Watch:
+    """The room. `inbox` is where its doors post; `publish` is called on the loop and must not block.
+
+    `clock`: monotonic seconds of the inbox's loop; `wall`: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        doors: Doors,
+        inbox: "Inbox[Input]",
+        confirmed: Mapping[str, Confirmed],
+        publish: Callable[[Output], None],
+        *,
+        beat: Callable[[float], None] = lambda now: None,
+        clock: Callable[[], float] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock or asyncio.get_running_loop().time
+        self._wall = wall
+        self._doors = doors
+        self._inbox = inbox
+        self._publish = publish
+        self._beat = beat
+        self._watching: Watching = settings.watching
+        self._lan: Lan = settings.lan
+        self._trunk: Trunk = settings.trunk
+        self._ports: Ports = settings.ports
+        self._confirmed = dict(confirmed)
+        now = self._clock()
+        self._wires = {u.name: Wire.bare(n, u) for n, u in enumerate(settings.uplinks, start=1)}
+        self._healths = {u.name: self._health(u, now) for u in settings.uplinks}
+        self._choice = Choice(self._watching, now)
+        self._keeper = Keeper(doors.kernel, doors.guard)
+        self._servers = literal_servers(self._trunk)
+        self._stun: tuple[str, ...] = tuple(s for s in self._watching.stun_servers if address_of(s))
+        self._resolving = False
+        self._resolve_at = now
+        self._calls: dict[str, int] = {}
+        self._confirming: dict[str, float] = {}
+        self._admitting: list[_Admit] = []
+        self._observing: list[_Observe] = []
+        self._switch: Carry | None = None
+        self._forget: set[int] = set()
+        self._cause = "start"
+        self._paths = Paths(paths=(), active="", cause="start")
+        self._viewed: Views | None = None
+        self._ordered: list[Calls | Order] = []
+        self._duties: dict[str, Duty] = {}
+        self._known: dict[str, tuple[Identity, TargetsKnown]] = {}
+        self._leases: dict[str, tuple[Address | None, Address]] = {}
+        self._shed: list[tuple[str, Interface]] = []
+        self._mend_at: dict[str, float] = {}
+        self._complete = False
+        self._said: dict[str, str] = {}
+        self._shown: object = None
+        self._last_own: dict[str, Address] = {}
+
+    def _health(self, uplink: Uplink, now: float) -> Health:
+        return Health(
+            uplink.name,
+            uplink.device,
+            self._watching,
+            now,
+            enabled=uplink.enabled,
+            dhcp=uplink.dhcp,
+            metered=uplink.metered,
+        )
+
+    # --- what the daemon asks and says ---
+
+    def now(self) -> Picture:
+        """The room at this moment."""
+        return Picture(
+            tuple(self._status(name) for name in self._wires),
+            self._choice.active,
+            self._choice.internet[0] if self._choice.internet else "",
+            "standing" if self._keeper.guard_stands else "absent",
+            self._choice.provider_silent,
+        )
+
+    def paths(self) -> Paths:
+        """What the calls process is to know; changes only after kernel and guard have followed."""
+        return self._paths
+
+    def servers(self) -> tuple[Server, ...]:
+        """The trunk's servers as far as they are resolved."""
+        return self._servers
+
+    def standing(self) -> bool:
+        """Routes and guard are in the kernel as planned."""
+        return self._keeper.stands
+
+    def probe_bytes(self) -> dict[str, int]:
+        """IP bytes that probes have cost each uplink since the start, answers included."""
+        return {name: health.probe_bytes for name, health in self._healths.items()}
+
+    def use(self, uplink: str) -> str:
+        """The owner's order (empty: by health again); a sentence. Raises RefusedError."""
+        if uplink:
+            self._choice.refuse(uplink)
+        self._inbox.post(Order(uplink))
+        return f"Calls go by {uplink} now." if uplink else "The uplink is chosen by health again."
+
+    def media_quiet(self, report: MediaQuiet) -> None:
+        """The calls process hears no RTP by one uplink."""
+        self._inbox.post(_Media(report.uplink, MediaSilent(report.quiet_ms / 1000)))
+
+    def media_heard(self, uplink: str) -> None:
+        """The calls process hears RTP again."""
+        self._inbox.post(_Media(uplink, MediaBack()))
+
+    def calls(self, counts: Mapping[str, int]) -> None:
+        """Live calls per uplink."""
+        self._inbox.post(Calls(dict(counts)))
+
+    def confirmed(self, confirmed: Mapping[str, Confirmed]) -> None:
+        """Which addresses are confirmed from now on."""
+        self._inbox.post(_Confirmations(dict(confirmed)))
+
+    async def admit(self, uplink: str) -> Path:
+        """Let a confirmation call out by this uplink for CONFIRMING_S at most. Raises RefusedError."""
+        if uplink not in self._wires:
+            raise RefusedError(
+                f"there is no uplink {uplink}",
+                where="trunk confirm",
+                remedy=f"Name one of: {', '.join(self._wires)}",
+            )
+        done: asyncio.Future[Path] = asyncio.get_running_loop().create_future()
+        self._inbox.post(_Admit(uplink, done))
+        return await done
+
+    def release(self, uplink: str) -> None:
+        """The confirmation call is over."""
+        self._inbox.post(_Release(uplink))
+
+    async def observe(self, uplink: str, timeout_s: float) -> str:
+        """Our address as the provider sees it on this uplink, asked now by OPTIONS; empty: no answer."""
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._inbox.post(_Observe(uplink, done))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await done
+        except TimeoutError:
+            return ""
+
+    # --- the loop ---
+
+    async def run(self) -> Never:
+        """Until cancelled; routes and guard are left standing. An error in here ends the process."""
+        await self.adopt()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                event = await self._inbox.next(until=self.due())
+                self._beat(self._clock())
+                await self.turn(event)
+                self._resolve(tasks)
+
+    async def adopt(self) -> None:
+        """Take over what an earlier run left in the kernel: nothing is flushed, the trunk stays."""
+        names = {wire.uplink.device: name for name, wire in self._wires.items()}
+        found = await self._keeper.adopt()
+        internet = tuple(names[device] for device in found.internet if device in names)
+        self._choice = Choice(self._watching, self._clock(), names.get(found.trunk, ""), internet)
+        self._leases = {device: way for device, way in found.leases.items() if device in names}
+
+    def due(self) -> float:
+        """When the next turn is needed at the latest (monotonic seconds)."""
+        times: list[float | None] = [self._clock() + TURN_S, self._choice.due, self._keeper.due]
+        times += [health.due for health in self._healths.values()]
+        times += self._confirming.values()
+        return min(t for t in times if t is not None)
+
+    async def turn(self, event: Input | None) -> None:
+        """One turn: take in `event` (None: something is due), decide, act."""
+        now = self._clock()
+        self._take_in(event, now)
+        for name, health in self._healths.items():
+            if health.due is not None and health.due <= now:
+                self._tell(name, None, now)
+        self._decide(now)
+        await self._act(now)
+
+    # --- in ---
+
+    def _take_in(self, event: Input | None, now: float) -> None:
+        match event:
+            case LinkSeen() | AddressesSeen() | LeaseSeen():
+                self._see(event, now)
+            case ProbeAnswered() | ProbeRefused():
+                if event.uplink in self._healths:
+                    self._tell(event.uplink, event, now)
+                if isinstance(event, ProbeAnswered):
+                    self._answer_observers(event)
+            case KernelChanged():
+                self._keeper.doubt()
+            case _Media(uplink, media) if uplink in self._healths:
+                self._tell(uplink, media, now)
+            case Calls(counts):
+                self._calls = counts
+                self._ordered.append(event)
+            case Order():
+                self._ordered.append(event)
+            case _Confirmations(confirmed):
+                self._confirmed = dict(confirmed)
+                self._identify(now)
+            case _Admit(uplink):
+                self._admit(event, now)
+            case _Release(uplink):
+                self._confirming.pop(uplink, None)
+            case _Observe(uplink) if uplink in self._healths:
+                self._observing.append(event)
+                self._tell(uplink, LookAgain(), now)
+            case _ServersFound():
+                self._found(event, now)
+            case _:
+                pass
+
+    def _see(self, event: LinkSeen | AddressesSeen | LeaseSeen, now: float) -> None:
+        for name, wire in self._wires.items():
+            if wire.uplink.device != event.device:
+                continue
+            before = wire
+            wire = wire.with_seen(event)
+            if isinstance(event, LeaseSeen):
+                self._leases.pop(event.device, None)
+                if before.lease.address not in (None, event.address):
+                    self._shed.append((event.device, before.lease.address))
+            elif isinstance(event, AddressesSeen):
+                wire = self._with_adopted_lease(wire, event)
+            self._wires[name] = wire
+            if not isinstance(event, LeaseSeen):
+                self._tell(name, event, now)
+        self._identify(now)
+
+    def _with_adopted_lease(self, wire: Wire, seen: AddressesSeen) -> Wire:
+        """What the device bears by an earlier run's lease counts until DHCP has spoken."""
+        known = self._leases.get(wire.uplink.device)
+        if known is None or not wire.uplink.dhcp or wire.lease.address is not None:
+            return wire
+        gateway, address = known
+        interface = next((i for i in seen.addresses if i.ip == address), None)
+        if interface is None:
+            return wire
+        return wire.with_seen(LeaseSeen(wire.uplink.device, interface, gateway))
+
+    def _identify(self, now: float) -> None:
+        """Tell each uplink who it is and whom to probe, where that is new."""
+        for name, wire in self._wires.items():
+            confirmed = self._confirmed.get(name)
+            identity = wire.identity(confirmed.address if confirmed else None)
+            targets = TargetsKnown(wire.targets(self._servers, self._watching, self._stun))
+            if self._known.get(name) != (identity, targets):
+                self._known[name] = (identity, targets)
+                self._tell(name, targets, now)
+                self._tell(name, identity, now)
+
+    def _found(self, event: "_ServersFound", now: float) -> None:
+        self._resolving = False
+        if event.stun:
+            self._stun = event.stun
+        if event.found is None:
+            self._resolve_at = now + RESOLVE_AGAIN_S
+            if self._said.get("dns") != event.trouble:
+                self._said["dns"] = event.trouble
+                self._note("trunk", event.trouble)
+        else:
+            self._resolve_at = now + event.found.good_for_s
+            self._said.pop("dns", None)
+            if event.found.servers != self._servers:
+                self._servers = event.found.servers
+                self._publish(ServersKnown(self._servers))
+        self._identify(now)
+
+    # --- decide ---
+
+    def _tell(self, name: str, event: HealthEvent | None, now: float) -> None:
+        for action in self._healths[name].receive(event, now):
+            match action:
+                case SendProbe():
+                    self._send(action)
+                case HealthChanged():
+                    self._changed(action)
+
+    def _send(self, probe: SendProbe) -> None:
+        wire = self._wires[probe.uplink]
+        path = next((p for p in wire.paths(False) if p.address == wire.own), None)
+        if path is None:
+            self._inbox.post(
+                ProbeRefused(
+                    probe.uplink, probe.kind, probe.target, probe.sequence, "no address to send from"
+                )
+            )
+            return
+        address, port = endpoint(probe.target)
+        self._doors.prober.send(probe, path, address, port)
+
+    def _decide(self, now: float) -> None:
+        """Choice and health talk until neither has news."""
+        events: list[Views | Calls | Order | None] = [*self._ordered]
+        self._ordered.clear()
+        views = Views(tuple(health.view for health in self._healths.values()))
+        if views != self._viewed or (self._choice.due is not None and self._choice.due <= now):
+            events.insert(0, views)
+        for _ in range(2 * len(self._wires) + 2):
+            if not events:
+                break
+            for event in events:
+                for action in self._choice.receive(event, now):
+                    self._take_order(action, now)
+            self._viewed = views
+            views = Views(tuple(health.view for health in self._healths.values()))
+            events = [views] if views != self._viewed else []
+
+    def _take_order(self, action: Carry | Share | Verify | Damped, now: float) -> None:
+        match action:
+            case Verify(uplink) | Damped(uplink):
+                self._tell(uplink, action, now)
+            case Carry():
+                self._switch = action
+                self._cause = action.cause
+                old = self._healths.get(action.before)
+                if action.failed and old is not None and old.view.internet == "unfit":
+                    self._forget.add(self._wires[action.before].index)
+                self._assign_duties(now)
+            case Share(uplinks, before, failed):
+                if failed and before in self._wires and before != uplinks[0]:
+                    self._forget.add(self._wires[before].index)
+                self._assign_duties(now)
+
+    def _assign_duties(self, now: float) -> None:
+        carrying = {self._choice.carrier, *self._choice.internet[:1]}
+        for name in self._healths:
+            duty = Duty(name in carrying, self._calls.get(name, 0))
+            if self._duties.get(name) != duty:
+                self._duties[name] = duty
+                self._tell(name, duty, now)
+
+    # --- act ---
+
+    async def _act(self, now: float) -> None:
+        self._assign_duties(now)
+        for uplink in [u for u, until in self._confirming.items() if until <= now]:
+            del self._confirming[uplink]
+        await self._address(now)
+        if not self._surveyed():
+            return
+        plan = self._plan()
+        if self._keeper.needs(plan, now):
+            forget, self._forget = frozenset(self._forget), set()
+            for text in await self._keeper.follow(plan, now, self._tell_paths, forget):
+                self._note("system", text)
+            self._say_trouble()
+        else:
+            self._tell_paths()
+        if self._switch is not None:
+            self._say_switch(self._switch, now)
+            self._switch = None
+        for admit in self._admitting:
+            self._settle_admission(admit)
+        self._admitting.clear()
+        self._show()
+
+    async def _address(self, now: float) -> None:
+        """Put missing addresses on their devices and take lost leases away; foreign addresses stay."""
+        for device, interface in self._shed:
+            wire = next(w for w in self._wires.values() if w.uplink.device == device)
+            if interface not in wire.interfaces:
+                await self._keeper.shed(device, interface)
+        self._shed.clear()
+        for name, wire in self._wires.items():
+            if self._mend_at.get(name, now) > now or not wire.uplink.enabled:
+                continue
+            if wire.link.present and not wire.link.up:
+                await self._keeper.raise_link(wire.uplink.device)
+                self._mend_at[name] = now + MEND_S
+            for interface in wire.missing:
+                await self._keeper.bear(wire.uplink.device, interface)
+                self._mend_at[name] = now + MEND_S
+
+    def _surveyed(self) -> bool:
+        """Every device has been seen once: before that, a plan would tear down what an earlier run left."""
+        if not self._complete:
+            self._complete = all({"link", "addresses"} <= wire.surveyed for wire in self._wires.values())
+        return self._complete
+
+    def _admits(self, name: str) -> bool:
+        """Whether trunk traffic may leave from this uplink's own address."""
+        if name in self._confirming:
+            return True
+        wire, health = self._wires[name], self._healths[name]
+        confirmed = self._confirmed.get(name)
+        identity = wire.identity(confirmed.address if confirmed else None)
+        return identity.confirmed is not None and not health.drifted
+
+    def _plan(self) -> KernelPlan:
+        paths = tuple(path for name, wire in self._wires.items() for path in wire.paths(self._admits(name)))
+        present = {path.index for path in paths}
+        carrier = self._wires.get(self._choice.carrier)
+        return KernelPlan(
+            paths=paths,
+            providers=self._providers(),
+            trunk=carrier.index if carrier is not None and carrier.index in present else None,
+            internet=tuple(i for n in self._choice.internet if (i := self._wires[n].index) in present),
+            lan=self._lan.devices,
+            sip_port=self._ports.sip,
+            rtp_ports=(self._ports.rtp_first, self._ports.rtp_last),
+        )
+
+    def _providers(self) -> tuple[Network, ...]:
+        servers = (ip_network(server.address) for server in self._servers)
+        return tuple(dict.fromkeys((*self._trunk.networks, *servers)))
+
+    # --- confirmations ---
+
+    def _admit(self, event: _Admit, now: float) -> None:
+        try:
+            refuse_confirmation(self._wires[event.uplink], self._healths[event.uplink].state)
+        except RefusedError as error:
+            event.done.set_exception(error)
+            return
+        self._confirming[event.uplink] = now + CONFIRMING_S
+        self._admitting.append(event)
+
+    def _settle_admission(self, event: _Admit) -> None:
+        if event.done.done():
+            return
+        if self._keeper.guard_stands:
+            event.done.set_result(self._path(event.uplink))
+            return
+        self._confirming.pop(event.uplink, None)
+        event.done.set_exception(
+            RefusedError("the guard is missing", where=event.uplink, remedy="See: journalctl -u gateway")
+        )
+
+    def _answer_observers(self, answer: ProbeAnswered) -> None:
+        if answer.kind != "options" or answer.observed is None:
+            return
+        for waiting in [o for o in self._observing if o.uplink == answer.uplink or o.done.done()]:
+            self._observing.remove(waiting)
+            if not waiting.done.done():
+                waiting.done.set_result(str(answer.observed))
+
+    # --- names ---
+
+    def _resolve(self, tasks: asyncio.TaskGroup) -> None:
+        """Look names up in a task of its own: the loop never waits for DNS."""
+        names = tuple(s for s in self._watching.stun_servers if address_of(s) is None)
+        wanted = bool(names) or not literal_servers(self._trunk)
+        asks = tuple(ask for wire in self._wires.values() if (ask := wire.ask()) is not None)
+        if self._resolving or not wanted or not asks or self._clock() < self._resolve_at:
+            return
+        self._resolving = True
+        tasks.create_task(self._look_up(names, asks), name="resolve")
+
+    async def _look_up(self, names: tuple[str, ...], asks: tuple[Ask, ...]) -> None:
+        found, trouble = Resolved(self._servers, RESOLVE_MOST_S), ""
+        stun: tuple[str, ...] = ()
+        try:
+            if not literal_servers(self._trunk):
+                found = await self._doors.resolver.servers(self._trunk, asks)
+            if names:
+                literal = tuple(s for s in self._watching.stun_servers if address_of(s) is not None)
+                stun = (*literal, *await self._doors.resolver.endpoints(names, asks))
+        except DoorError as error:
+            trouble = str(error)
+        self._inbox.post(_ServersFound(None if trouble else found, stun, trouble))
+
+    # --- out ---
+
+    def _path(self, name: str) -> Path:
+        wire = self._wires[name]
+        if wire.own is not None:
+            self._last_own[name] = wire.own
+        own = self._last_own.get(name)
+        return path_of(wire.uplink, own, self._choice.path_state(name))
+
+    def _tell_paths(self) -> None:
+        paths = tuple(self._path(name) for name in self._wires if self._wires[name].uplink.enabled)
+        new = Paths(
+            paths=tuple(path for path in paths if path.local_address),
+            active=self._choice.active,
+            cause=self._cause,
+        )
+        if new != self._paths:
+            self._paths = new
+            self._publish(PictureChanged())
+
+    def _changed(self, change: HealthChanged) -> None:
+        """One line of the timeline for what an owner would call news."""
+        if change.state in ("suspect", "probing") or self._said.get(change.uplink) == change.state:
+            return
+        news = change.uplink in self._said or change.state != "up"
+        self._said[change.uplink] = change.state
+        if news and (not self._choice.damped(change.uplink) or change.state == "damped"):
+            self._note("uplink", change.sentence, change.uplink)
+
+    def _say_switch(self, switch: Carry, decided_s: float) -> None:
+        took_s = self._clock() - decided_s
+        self._publish(Switched(switch.uplink, switch.before, switch.cause, switch.silent_s, took_s))
+        silent = f", noticed after {1000 * switch.silent_s:.0f} ms" if switch.silent_s else ""
+        took = f"switched in {1000 * took_s:.1f} ms"
+        text = f"Calls leave by {switch.uplink} now: {switch.cause}{silent} ({took})."
+        self._note("switch", text, switch.uplink)
+
+    def _say_trouble(self) -> None:
+        for what, text in self._keeper.trouble.items():
+            if self._said.get(what) != text:
+                self._said[what] = text
+                self._note("guard" if what == "guard" else "system", text)
+        for what in [w for w in self._said if w in self._keeper.known_troubles - self._keeper.trouble.keys()]:
+            del self._said[what]
+
+    def _note(self, kind: EventKind, text: str, uplink: str = "") -> None:
+        self._publish(Event(at=self._wall(), kind=kind, text=text, uplink=uplink))
+
+    def _show(self) -> None:
+        """Tell the hub when something that people see has changed; measurements alone do not count."""
+        shown = (
+            tuple((h.state, h.observed.address, self._confirmed.get(n)) for n, h in self._healths.items()),
+            self._choice.active,
+            self._choice.internet[:1],
+            self._keeper.guard_stands,
+            self._choice.provider_silent,
+        )
+        if shown != self._shown:
+            self._shown = shown
+            self._publish(PictureChanged())
+
+    def _status(self, name: str) -> UplinkStatus:
+        wire, health, confirmed = self._wires[name], self._healths[name], self._confirmed.get(name)
+        return UplinkStatus(
+            name=name,
+            role="main" if wire.index == 1 else "backup",
+            device=wire.uplink.device,
+            state=health.state,
+            sentence=health.sentence,
+            address=_text(wire.own),
+            public_address=_text(wire.uplink.public_address or wire.own),
+            observed_address=_text(health.observed.address),
+            confirmed_at=confirmed.at if confirmed and self._admits(name) else 0.0,
+            rtt_ms=health.quality.rtt_ms,
+            jitter_ms=health.quality.jitter_ms,
+            loss=health.quality.loss,
+            mos=health.quality.mos,
+            carries_trunk=name == self._choice.active,
+            carries_internet=name in self._choice.internet[:1],
+            metered=wire.uplink.metered,
+        )
+
+
+def _text(address: Address | None) -> str:
+    return str(address) if address is not None else ""
+
+
+def path_of(uplink: Uplink, own: Address | None, state: PathState) -> Path:
+    """One uplink as the calls process sees it; without an address while it never had one."""
+    return Path(
+        uplink=uplink.name,
+        device=uplink.device,
+        local_address=_text(own),
+        public_address=_text(uplink.public_address or own),
+        state=state,
+        metered=uplink.metered,
+    )
+
+
+def refuse_confirmation(wire: Wire, state: UplinkState) -> None:
+    """Raise RefusedError when no confirmation call can leave by this uplink as things stand."""
+    name = wire.uplink.name
+    if not wire.paths(False) or state in ("disabled", "no_device", "no_carrier", "no_address", "conflict"):
+        raise RefusedError(
+            f"{name} has no working address now ({state.replace('_', ' ')})",
+            where=name,
+            remedy="See `gatewayctl uplinks`, and confirm it when it is up",
+        )

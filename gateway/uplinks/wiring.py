@@ -1,0 +1,195 @@
+"""What one uplink is made of right now: its settings, its device, its addresses, its lease; and what follows
+for the kernel, the probes and its identity. Pure.
+"""
+
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+
+from gateway.messages import Server
+from gateway.schema import Trunk, Uplink, Watching
+from gateway.uplinks.model import (
+    Address,
+    AddressesSeen,
+    Identity,
+    Interface,
+    LeaseSeen,
+    LinkSeen,
+    Target,
+    UplinkPath,
+)
+from gateway.uplinks.routes import probe_mark
+
+STUN_PORT = 3478
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A way to ask for names: from `source` out of `device`, marked, to one of `resolvers` in turn."""
+
+    uplink: str
+    device: str
+    source: Address
+    mark: int
+    resolvers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP."""
+
+    index: int
+    uplink: Uplink
+    link: LinkSeen
+    seen: AddressesSeen
+    lease: LeaseSeen
+    surveyed: frozenset[str] = field(default_factory=frozenset)
+
+    @staticmethod
+    def bare(index: int, uplink: Uplink) -> "Wire":
+        """Before anything has been seen."""
+        return Wire(
+            index,
+            uplink,
+            LinkSeen(uplink.device, present=False, up=False, carrier=False),
+            AddressesSeen(uplink.device, frozenset()),
+            LeaseSeen(uplink.device, None, None),
+        )
+
+    def with_seen(self, event: LinkSeen | AddressesSeen | LeaseSeen) -> "Wire":
+        """After one more thing has been seen of its device."""
+        match event:
+            case LinkSeen():
+                return replace(self, link=event, surveyed=self.surveyed | {"link"})
+            case AddressesSeen():
+                return replace(self, seen=event, surveyed=self.surveyed | {"addresses"})
+            case LeaseSeen():
+                return replace(self, lease=event)
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """The addresses that its device shall bear, IPv4 first: the first is the one for the trunk."""
+        if self.uplink.dhcp:
+            return (self.lease.address,) if self.lease.address is not None else ()
+        return tuple(sorted(self.uplink.addresses, key=lambda interface: interface.version))
+
+    @property
+    def own(self) -> Address | None:
+        """The address that trunk traffic bears on the wire."""
+        return next((interface.ip for interface in self.interfaces), None)
+
+    @property
+    def resolvers(self) -> tuple[Address, ...]:
+        """The resolvers to ask through this uplink."""
+        return self.uplink.resolvers or self.lease.resolvers
+
+    @property
+    def missing(self) -> tuple[Interface, ...]:
+        """Addresses that its device shall bear and does not."""
+        if not self.uplink.enabled or not (self.link.present and self.link.up):
+            return ()
+        have = {interface.ip for interface in self.seen.addresses} | self.seen.conflict
+        return tuple(interface for interface in self.interfaces if interface.ip not in have)
+
+    def ask(self) -> Ask | None:
+        """How to ask this uplink's resolvers; None while it cannot be used."""
+        own = self.own
+        resolvers = tuple(r for r in self.resolvers if own is not None and r.version == own.version)
+        if own is None or not resolvers or not any(p.address == own for p in self.paths(False)):
+            return None
+        return Ask(self.uplink.name, self.uplink.device, own, probe_mark(self.index), resolvers)
+
+    def gateway(self, version: int) -> Address | None:
+        """Its next hop; None: point-to-point."""
+        if self.uplink.dhcp:
+            gateway = self.lease.gateway
+            return gateway if gateway is not None and gateway.version == version else None
+        return next((g for g in self.uplink.gateways if g.version == version), None)
+
+    def identity(self, confirmed: Address | None) -> Identity:
+        """What it is known as. A confirmation of another address than the settings name counts for nothing;
+        but where the wire gives the address, another one than the confirmed is drift."""
+        own = self.own
+        declared = self.uplink.public_address
+        public = declared or own
+        by_owner = declared is not None or not self.uplink.dhcp
+        return Identity(
+            own=own,
+            public=public,
+            confirmed=None if by_owner and confirmed != public else confirmed,
+            declared=declared is not None,
+        )
+
+    def paths(self, admitted: bool) -> tuple[UplinkPath, ...]:
+        """What routes and guard need: one for each address that the device really bears while it is up.
+
+        `admitted` is the verdict on the first address alone; a second family is never for the trunk.
+        """
+        if not self.uplink.enabled or not (self.link.present and self.link.up):
+            return ()
+        have = {interface.ip for interface in self.seen.addresses}
+        return tuple(
+            UplinkPath(
+                index=self.index,
+                name=self.uplink.name,
+                device=self.uplink.device,
+                address=interface.ip,
+                prefix=interface.network,
+                gateway=self.gateway(interface.version),
+                admitted=admitted and interface.ip == self.own,
+            )
+            for interface in self.interfaces
+            if interface.ip in have
+        )
+
+    def targets(
+        self, servers: tuple[Server, ...], watching: Watching, stun: tuple[str, ...]
+    ) -> tuple[Target, ...]:
+        """Whom to probe by this uplink, in its own address family. `stun`: resolved `address:port`."""
+        version = self.own.version if self.own is not None else 4
+        theirs = list(dict.fromkeys(s.address for s in servers if ip_address(s.address).version == version))
+        hosts = [str(host) for host in watching.hosts if host.version == version]
+        if not hosts:
+            hosts = [str(resolver) for resolver in self.resolvers if resolver.version == version]
+        return (
+            *(
+                Target("options", endpoint_text(s.address, s.port), True)
+                for s in servers
+                if s.address in theirs
+            ),
+            *(Target("icmp", host, False) for host in hosts),
+            *(Target("icmp", address, True) for address in theirs),
+            *(Target("stun", name, False) for name in stun if endpoint(name)[0].version == version),
+        )
+
+
+def literal_servers(trunk: Trunk) -> tuple[Server, ...]:
+    """The trunk's server when the settings give its address; none when they give a name."""
+    address = address_of(trunk.server)
+    if address is None:
+        return ()
+    port = trunk.port or (5061 if trunk.transport == "tls" else 5060)
+    return (Server(address=str(address), port=port, transport=trunk.transport),)
+
+
+def address_of(text: str) -> Address | None:
+    """The address in `192.0.2.1`, `192.0.2.1:3478`, `[2001:db8::1]:3478`; None for a name."""
+    try:
+        return endpoint(text)[0]
+    except ValueError:
+        return None
+
+
+def endpoint_text(address: str, port: int) -> str:
+    """`192.0.2.10:5060`, `[2001:db8::1]:5060`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def endpoint(text: str, default_port: int = STUN_PORT) -> tuple[Address, int]:
+    """Address and port of `endpoint_text`, or of a bare address. Raises ValueError for a name."""
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]")
+        return ip_address(address), int(port.removeprefix(":") or default_port)
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+        return ip_address(address), int(port)
+    return ip_address(text), default_port
