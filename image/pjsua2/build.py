@@ -29,6 +29,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import edits
 import stubs
 
 HERE = Path(__file__).resolve().parent
@@ -38,8 +39,6 @@ CACHE = Path(os.environ.get("STEADYLINE_CACHE", ROOT / "build" / "cache")) / "pj
 # The GNU triplet that is built for; another one than this machine's is a cross build.
 HOST = str(sysconfig.get_config_var("MULTIARCH"))
 TARGET = os.environ.get("TARGET", HOST)
-
-TRANSPORTS = 32  # pjsua's own limit is 8, written into one array
 
 CONFIGURE = """
     --enable-epoll
@@ -75,7 +74,7 @@ class Progress:
 def options_hash() -> str:
     """Ten hex digits over everything that shapes the wheel beside the source."""
     digest = hashlib.sha256()
-    for name in ("build.py", "stubs.py", "config_site.h", "gateway_shim.hpp"):
+    for name in ("build.py", "edits.py", "stubs.py", "config_site.h", "gateway_shim.hpp"):
         digest.update((HERE / name).read_bytes())
     digest.update(TARGET.encode())
     return digest.hexdigest()[:10]
@@ -201,32 +200,14 @@ def fetch(progress: Progress, log: Path) -> tuple[str, Path]:
 # --- the build ----------------------------------------------------------------------------------------------
 
 
-def replace_once(path: Path, old: str, new: str) -> None:
-    """A patch that says so when the source has changed under it."""
-    text = path.read_text()
-    if text.count(old) != 1:
-        raise BuildError(
-            f"{path.name}: expected once, found {text.count(old)} times: {old!r}; adapt {HERE / 'build.py'}"
-        )
-    path.write_text(text.replace(old, new))
-
-
 def prepare(source: Path) -> str:
     """Applies our configuration and patches; gives pjproject's version."""
     shutil.copy(HERE / "config_site.h", source / "pjlib/include/pj/config_site.h")
     shutil.copy(HERE / "gateway_shim.hpp", source / "pjsip/include/pjsua2/gateway_shim.hpp")
-    # Debian's tarball leaves this device's source out, but not its object.
-    replace_once(source / "pjmedia/build/Makefile", " bdimad_dev.o", "")
-    replace_once(source / "pjsip/include/pjsua-lib/pjsua_internal.h", "tpdata[8];", f"tpdata[{TRANSPORTS}];")
-    interface = source / "pjsip-apps/src/swig/pjsua2.i"
-    replace_once(
-        interface, '#include "pjsua2.hpp"\n', '#include "pjsua2.hpp"\n#include "pjsua2/gateway_shim.hpp"\n'
-    )
-    replace_once(
-        interface,
-        '%include "pjsua2/endpoint.hpp"\n',
-        '%include "pjsua2/endpoint.hpp"\n%include "pjsua2/gateway_shim.hpp"\n',
-    )
+    try:
+        edits.apply(source)
+    except ValueError as error:
+        raise BuildError(f"the source has changed; adapt {HERE / 'edits.py'}: {error}") from error
     numbers = dict(
         re.findall(r"export PJ_VERSION_(\w+)\s*:=[ \t]*(\S*)", (source / "version.mak").read_text())
     )

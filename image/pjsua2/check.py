@@ -260,7 +260,7 @@ def main() -> int:
             timeout=60,
         )
     found = dict(line.split("\t", 1) for line in child.stdout.splitlines() if "\t" in line)
-    rows = [
+    rows: list[tuple[str, str, Callable[[str], bool]]] = [
         ("version", "2.17 or newer", lambda text: tuple(map(int, text.split(".")[:2])) >= (2, 17)),
         ("calls", str(CALLS), str(CALLS).__eq__),
         ("accounts", str(ACCOUNTS), str(ACCOUNTS).__eq__),

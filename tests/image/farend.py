@@ -93,6 +93,35 @@ class FarEnd:
             self._media = media_address(request.body) or self._media
         self._send(lines, self._sdp() if invite else "", request.source)
 
+    def stranger(
+        self,
+        address: tuple[str, int],
+        body_type: str,
+        body: str,
+        within: Seen | None = None,
+        method: str = "INVITE",
+    ) -> tuple[str, int]:
+        """Sends an INVITE to `address` that need not make sense; gives its Call-ID and CSeq.
+
+        `within` is the 2xx of an earlier one: the request stays in its dialog, an ACK takes its CSeq.
+        """
+        number = time.monotonic_ns()
+        call_id = within.header("Call-ID") if within else f"stranger-{number}"
+        cseq = within.cseq if within and method == "ACK" else number // 1000 % 2**30
+        lines = [
+            f"{method} sip:box@{address[0]} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.host}:{self.sip.getsockname()[1]};branch=z9hG4bK{number}",
+            "Max-Forwards: 70",
+            f"From: <{self.uri}>;tag={call_id}",
+            f"To: {within.header('To')}" if within else f"To: <sip:box@{address[0]}>",
+            f"Call-ID: {call_id}",
+            f"CSeq: {cseq} {method}",
+            f"Contact: <{self.uri}>",
+            f"Content-Type: {body_type}",
+        ]
+        self._send(lines, body, address, typed=True)
+        return call_id, cseq
+
     def reinvite(self) -> None:
         """Sends a re-INVITE in the dialog of the INVITE that was seen first."""
         first = self.got("INVITE")[0]
@@ -120,8 +149,8 @@ class FarEnd:
             f"m=audio {self.rtp.getsockname()[1]} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
         )
 
-    def _send(self, lines: list[str], body: str, to: tuple[str, int]) -> None:
-        if body:
+    def _send(self, lines: list[str], body: str, to: tuple[str, int], typed: bool = False) -> None:
+        if body and not typed:
             lines = [*lines, "Content-Type: application/sdp"]
         text = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
         self.sip.sendto(text.encode(), to)

@@ -1,8 +1,8 @@
-"""Scenarios for the functions that our pjsua2 adds, each for a process of its own.
+"""Scenarios for what our pjsua2 adds and guards, each for a process of its own.
 
 pjlib lives once in a process, and a failed assertion keeps a Call in its
 traceback until after libDestroy, which ends the process; so
-test_gateway_shim.py runs `python -m tests.image.shim_scenarios NAME`.
+test_pjsua2.py runs `python -m tests.image.scenarios NAME`.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pjsua2 as pj
 
-from tests.image.farend import FarEnd, media_address, wait
+from tests.image.farend import FarEnd, Seen, media_address, wait
 
 MAIN, BACKUP = "127.0.0.1", "127.0.0.2"
 MOVE = pj.PJSUA_CALL_REINIT_MEDIA | pj.PJSUA_CALL_UPDATE_CONTACT | pj.PJSUA_CALL_UPDATE_VIA
@@ -21,8 +21,10 @@ MOVE = pj.PJSUA_CALL_REINIT_MEDIA | pj.PJSUA_CALL_UPDATE_CONTACT | pj.PJSUA_CALL
 class Call(pj.Call):
     """Connects a tone whenever there is media, as the exchange does after a move."""
 
-    def __init__(self, account: pj.Account, tone: pj.ToneGenerator) -> None:
-        super().__init__(account)
+    def __init__(
+        self, account: pj.Account, tone: pj.ToneGenerator, call_id: int = pj.PJSUA_INVALID_ID
+    ) -> None:
+        super().__init__(account, call_id)
         self.tone = tone
         self.states: list[int] = []
 
@@ -43,6 +45,22 @@ class Call(pj.Call):
 
     def received(self) -> int:
         return self.getStreamStat(0).rtcp.rxStat.pkt
+
+
+class Account(pj.Account):
+    """Takes every call."""
+
+    def __init__(self, tone: pj.ToneGenerator) -> None:
+        super().__init__()
+        self.tone = tone
+        self.taken: list[Call] = []
+
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        call = Call(self, self.tone, prm.callId)
+        self.taken.append(call)
+        answer = pj.CallOpParam(True)
+        answer.statusCode = pj.PJSIP_SC_OK
+        call.answer(answer)
 
 
 class Box:
@@ -66,7 +84,7 @@ class Box:
         desc.freq1, desc.freq2, desc.on_msec, desc.off_msec = 425, 0, 1000, 0
         tones.append(desc)
         self.tone.play(tones, True)
-        self.account = pj.Account()
+        self.account = Account(self.tone)
         self.config = pj.AccountConfig()
         self.config.idUri = "sip:box@example.com"
         self.config.natConfig.viaRewriteUse = self.config.natConfig.contactRewriteUse = 0
@@ -115,6 +133,11 @@ class Box:
     def end(self, call: Call) -> None:
         call.hangup(pj.CallOpParam())
         self.until(lambda: call.states[-1] == pj.PJSIP_INV_STATE_DISCONNECTED)
+
+    def leave(self) -> None:
+        """Ends the process: calls that a scenario left up need no polite end."""
+        sys.stdout.flush()
+        os._exit(0)
 
     def close(self) -> None:
         self.account.shutdown()
@@ -271,6 +294,55 @@ def a_request_that_times_out_ends_the_call_otherwise(box: Box, far: FarEnd) -> N
     box.until(lambda: call.states[-1] == pj.PJSIP_INV_STATE_DISCONNECTED)
 
 
+SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.3\r\ns=-\r\nc=IN IP4 127.0.0.3\r\nt=0 0\r\n"
+AUDIO = SDP + "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+HOSTILE = {
+    "many lines": SDP + "".join(f"m=audio {port} RTP/AVP 8\r\n" for port in range(4000, 4064, 2)),
+    "payload types beyond 127": AUDIO.replace("101", "255") + "a=fmtp:4000000000 0-16\r\na=fmtp:200 x=1\r\n",
+    "formats without rtpmap": SDP
+    + "m=audio 4000 RTP/AVP 8 97 98 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+    "events only": SDP + "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+    "redundancy without rtpmap": SDP
+    + "m=audio 4000 RTP/AVP 97 8\r\na=rtpmap:97 red/8000\r\na=fmtp:97 8/8\r\n",
+    "a hundred keys": AUDIO.replace("RTP/AVP", "RTP/SAVP")
+    + "".join(f"a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}\r\n" for tag in range(1, 60)),
+    "no address": AUDIO.replace("c=IN IP4 127.0.0.3\r\n", ""),
+    "no media": SDP,
+    "nonsense": "v=0\r\nm=audio\r\na=\r\n=\r\n\0",
+}
+
+
+def hostile_offers_do_not_end_the_process(box: Box, far: FarEnd) -> None:
+    host, _, port = box.endpoint.transportGetInfo(box.transport[MAIN]).localAddress.rpartition(":")
+
+    def offer(body_type: str, body: str, within: Seen | None = None) -> Seen:
+        """The final answer to an INVITE, acknowledged."""
+        address = (host, int(port))
+        call_id, cseq = far.stranger(address, body_type, body, within)
+
+        def final() -> list[Seen]:
+            replies = [
+                one for one in far.got("SIP/2.0") if (one.header("Call-ID"), one.cseq) == (call_id, cseq)
+            ]
+            return [one for one in replies if not one.text.startswith("SIP/2.0 1")]
+
+        box.until(lambda: bool(final()))
+        far.stranger(address, "text/plain", "", final()[0], "ACK")
+        return final()[0]
+
+    offers = [("application/sdp", body) for body in HOSTILE.values()]
+    offers += [("multipart/mixed;boundary=x", text) for text in ("--x--\r\n", "--x\r\n\r\n--x--", "")]
+    for body_type, body in offers:
+        offer(body_type, body)
+    # The same as re-offers: what one answer left behind meets the next offer.
+    accepted = offer("application/sdp", AUDIO)
+    assert accepted.text.startswith("SIP/2.0 200")
+    for body_type, body in offers:
+        offer(body_type, body, accepted)
+    assert offer("application/sdp", AUDIO).text.startswith("SIP/2.0 200")
+    box.leave()
+
+
 SCENARIOS: dict[str, Callable[[Box, FarEnd], None]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -283,6 +355,7 @@ SCENARIOS: dict[str, Callable[[Box, FarEnd], None]] = {
         dialog_ids_are_those_on_the_wire,
         a_request_that_times_out_leaves_the_call_if_wanted,
         a_request_that_times_out_ends_the_call_otherwise,
+        hostile_offers_do_not_end_the_process,
     )
 }
 
