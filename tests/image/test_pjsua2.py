@@ -1,4 +1,4 @@
-"""Our pjsua2: a call stuck on a dead path is freed, moved and goes on; hostile SDP does not end the process."""
+"""Our pjsua2: a call stuck on a dead path is freed, moved and goes on; hostile SDP ends nothing."""
 
 import subprocess
 import sys
