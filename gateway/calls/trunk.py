@@ -9,7 +9,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,16 +16,15 @@ from gateway import emodel
 from gateway import messages as m
 from gateway.calls import callerid, model, numbers, quiet, routing
 from gateway.calls.call import Call
-from gateway.calls.confirm import Confirmation
+from gateway.calls.confirming import Confirming
+from gateway.calls.live import Live
+from gateway.calls.reach import Reach
 from gateway.calls.sip import values as v
-from gateway.calls.wav import heard_ms
 from gateway.errors import RefusedError
-from gateway.status import CallView, PhoneView
+from gateway.status import PhoneView
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_S = 20.0
-"""Under the 30 s that routers keep a UDP binding (RFC 4787 REQ-5 asks for more; many give less)."""
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
@@ -49,44 +47,6 @@ class Phone(Protocol):
 
 
 Tell = Callable[[m.FromCalls], None]
-
-
-@dataclass(slots=True)
-class _Live:
-    """One call and what belongs to it."""
-
-    number: int
-    table: Call
-    direction: str
-    phones: list[str]
-    remote: str
-    dial: str
-    caller_id: str
-    started_at: float
-    headers: tuple[tuple[str, str], ...] = ()
-    taken_by: str = ""
-    codec: str = ""
-    mos: float | None = None
-
-    @property
-    def end(self) -> str:
-        return f"call{self.number}"
-
-
-@dataclass(slots=True)
-class _Confirming:
-    """A call to the confirmation number, and who wants to know what becomes of it."""
-
-    table: Confirmation
-    path: m.Path
-    leg: int
-    recording: str
-    reply: Callable[[m.ConfirmResult], None]
-    ended: v.LegEnded | None = None
-
-    @property
-    def end(self) -> str:
-        return f"confirm-{self.path.uplink}"
 
 
 class Trunk:
@@ -113,15 +73,13 @@ class Trunk:
         self._wall = wall
         self._random = random
         self._paths = m.Paths(paths=(), active="", cause="")
-        self._bound: dict[str, m.Path] = {}
-        self._calls: dict[int, _Live] = {}
-        self._confirming: dict[str, _Confirming] = {}
-        self._legs: dict[int, _Live | _Confirming] = {}
+        self._calls: dict[int, Live] = {}
+        self._legs: dict[int, Live] = {}
         self._call_numbers = itertools.count(1)
         self._new_leg = itertools.count(1).__next__
+        self._confirming = Confirming(engine, self._new_leg, clock)
         self._rests = routing.Rests()
-        self._registered_by = ""
-        self._keep_alive_at = 0.0
+        self._reach = Reach(plan, engine, self._rests, clock)
         self._told: m.CallsNow | None = None
 
     # --- from the daemon --------------------------------------------------------------------------
@@ -134,49 +92,17 @@ class Trunk:
         busy = {name for live in self._calls.values() for name in live.phones}
         kept = {name: phone for name, phone in self._phones.items() if name in busy}
         self._phones = {**phones, **kept}
-        self._registered_by = ""
-        self._register()
+        self._reach.replan(plan)
 
     def paths(self, paths: m.Paths) -> None:
         """The daemon's picture of the uplinks: bind what is new, then let every call see it."""
         now = self._clock()
         self._paths = paths
-        for path in paths.paths:
-            if path.local_address and self._bound.get(path.uplink) != path:
-                self._bound[path.uplink] = path
-                self._engine.do(
-                    v.BindPath(path.uplink, path.local_address, path.public_address, self._transport)
-                )
+        self._reach.paths(paths)
         ways = model.Ways.of(paths)
         for live in list(self._calls.values()):
             self._feed(live, model.PathsChanged(ways), now)
-        self._register()
-        self._keep_alive_at = min(self._keep_alive_at, now + 1.0)
         self.publish()
-
-    @property
-    def _transport(self) -> v.Transport:
-        return self._plan.servers[0].transport if self._plan.servers else "udp"
-
-    def _hop(self, server: m.Server | None = None) -> v.Hop:
-        chosen = server or self._rests.order(self._plan.servers, self._clock())[0]
-        return v.Hop(chosen.address, chosen.port, chosen.transport)
-
-    def _register(self) -> None:
-        registration = self._plan.registration
-        active = self._paths.active
-        if registration and active and self._plan.servers and active != self._registered_by:
-            self._registered_by = active
-            self._engine.do(
-                v.Register(
-                    active,
-                    self._hop(),
-                    self._plan.domain,
-                    registration.login,
-                    registration.password,
-                    registration.expires_s,
-                )
-            )
 
     # --- verbs of people and phones ---------------------------------------------------------------
 
@@ -245,7 +171,7 @@ class Trunk:
             self._rests,
             "emergency" if emergency else "ordinary",
         )
-        live = _Live(
+        live = Live(
             number=number,
             table=Call.outgoing(route, self._new_leg, self._random),
             direction="out",
@@ -286,41 +212,18 @@ class Trunk:
 
     def confirm(self, uplink: str, reply: Callable[[m.ConfirmResult], None]) -> None:
         """Call the confirmation number out of this uplink; `reply` gets the result. Raises RefusedError."""
-        path = self._bound.get(uplink)
+        path = self._reach.path(uplink)
         if path is None:
             raise RefusedError(
                 f"{uplink} has no address now",
                 where=uplink,
                 remedy="Bring the channel up, then confirm again",
             )
-        if uplink in self._confirming:
-            raise RefusedError(f"{uplink} is being confirmed", where=uplink, remedy="Wait for the result")
         if not self._plan.servers:
             raise RefusedError(
                 "the provider's server is not known yet", where=uplink, remedy="Check the trunk's server name"
             )
-        leg = self._new_leg()
-        directory = Path(self._plan.recordings)
-        directory.mkdir(parents=True, exist_ok=True)
-        recording = str(directory / f"confirm-{uplink}.wav")
-        confirming = _Confirming(
-            Confirmation(self._clock(), path.public_address), path, leg, recording, reply
-        )
-        self._confirming[uplink] = confirming
-        self._legs[leg] = confirming
-        self._engine.do(v.KeepAlive(uplink, self._hop(), self._plan.domain))
-        self._engine.do(v.OpenEnd(confirming.end, "", recording))
-        self._engine.do(
-            v.StartLeg(
-                leg,
-                uplink,
-                self._hop(),
-                self._plan.confirm_number,
-                self._plan.domain,
-                self._plan.default_caller_id,
-            )
-        )
-        self._engine.do(v.Connect(leg, confirming.end))
+        self._confirming.begin(path, self._reach.hop(), self._plan, reply)
 
     def _phone(self, name: str) -> Phone:
         if name not in self._phones:
@@ -328,14 +231,14 @@ class Trunk:
             raise RefusedError(f"there is no phone {name}", where="phones", remedy=f"Phones here: {known}")
         return self._phones[name]
 
-    def _call_of(self, phone: str) -> _Live:
+    def _call_of(self, phone: str) -> Live:
         self._phone(phone)
         for live in self._calls.values():
             if phone in live.phones:
                 return live
         raise RefusedError(f"{phone} is in no call", where=phone, remedy="Dial or answer first")
 
-    def _open_end(self, live: _Live, phone: Phone) -> None:
+    def _open_end(self, live: Live, phone: Phone) -> None:
         play, record = phone.audio(live.number)
         self._engine.do(v.OpenEnd(live.end, play, record))
 
@@ -352,19 +255,18 @@ class Trunk:
             case v.LegIncoming():
                 self._incoming(event, now)
             case v.KeptAlive():
-                self._kept_alive(event)
+                self._confirming.kept_alive(event)
             case v.PathBound():
+                self._reach.bound(event)
                 if event.error:
-                    self._bound.pop(event.uplink, None)
                     log.error("%s: no SIP socket on %s: %s", event.uplink, event.local, event.error)
             case v.Registered():
                 log.info("registration by %s: %d %s", event.uplink, event.code, event.reason)
-                if event.code in (0, 408, 503) or event.code >= 500:
-                    self._registered_by = ""
+                self._reach.registered(event)
             case v.CommandFailed():
                 log.error("%s: %s", event.command, event.why)
             case v.EndClosed():
-                self._end_closed(event.end)
+                self._confirming.end_closed(event.end)
             case v.EngineUp() | v.LegDigit():
                 pass
             case _:
@@ -382,13 +284,11 @@ class Trunk:
         | v.LegSpoke,
         now: float,
     ) -> None:
-        owner = self._legs.get(event.leg)
-        if owner is None:
+        leg = event.leg
+        live = self._legs.get(leg)
+        if live is None:
+            self._confirming.leg_event(event, now)
             return
-        if isinstance(owner, _Confirming):
-            self._confirming_event(owner, event, now)
-            return
-        live, leg = owner, event.leg
         match event:
             case v.LegProgress():
                 self._feed(live, model.Progress(leg, event.code), now)
@@ -426,7 +326,7 @@ class Trunk:
             self._engine.do(v.EndLeg(event.leg, 486 if names else 404))
             return
         number = next(self._call_numbers)
-        live = _Live(
+        live = Live(
             number=number,
             table=Call.incoming(
                 event.leg, event.uplink, model.Ways.of(self._paths), self._new_leg, self._random
@@ -442,52 +342,13 @@ class Trunk:
         self._legs[event.leg] = live
         self._feed(live, model.Begin(), now)
 
-    # --- confirmation -----------------------------------------------------------------------------
-
-    def _confirming_event(self, confirming: _Confirming, event: object, now: float) -> None:
-        match event:
-            case v.LegAnswered():
-                confirming.table.answered(now)
-            case v.LegEnded():
-                self._legs.pop(confirming.leg, None)
-                confirming.ended = event
-                self._engine.do(v.CloseEnd(confirming.end))
-            case _:
-                pass
-
-    def _end_closed(self, end: str) -> None:
-        for uplink, confirming in list(self._confirming.items()):
-            if confirming.end != end or confirming.ended is None:
-                continue
-            del self._confirming[uplink]
-            heard = heard_ms(Path(confirming.recording))
-            verdict = confirming.table.ended(confirming.ended.code, confirming.ended.reason, heard)
-            confirming.reply(
-                m.ConfirmResult(
-                    uplink=uplink,
-                    local_address=confirming.path.local_address,
-                    public_address=confirming.path.public_address,
-                    observed_address=confirming.table.observed,
-                    verdict=verdict.verdict,
-                    sip_code=verdict.code,
-                    reason=verdict.reason,
-                    heard_ms=heard,
-                    recording=confirming.recording,
-                )
-            )
-
-    def _kept_alive(self, event: v.KeptAlive) -> None:
-        if event.observed and event.uplink in self._confirming:
-            self._confirming[event.uplink].table.observed = event.observed
-
     # --- the tables -------------------------------------------------------------------------------
 
     @property
     def due(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         dues = [live.table.due for live in self._calls.values()]
-        dues += [confirming.table.due for confirming in self._confirming.values()]
-        dues.append(self._keep_alive_at)
+        dues += [self._confirming.due, self._reach.due]
         return min(d for d in dues if d is not None)
 
     def tick(self) -> None:
@@ -496,22 +357,15 @@ class Trunk:
         for live in list(self._calls.values()):
             if live.table.due is not None and live.table.due <= now:
                 self._feed(live, None, now)
-        for confirming in list(self._confirming.values()):
-            if confirming.table.tick(now):
-                self._engine.do(v.EndLeg(confirming.leg))
-        if now >= self._keep_alive_at:
-            self._keep_alive_at = now + KEEP_ALIVE_S
-            for path in self._paths.paths:
-                if path.state == "fit" and path.uplink in self._bound and self._plan.servers:
-                    self._engine.do(v.KeepAlive(path.uplink, self._hop(), self._plan.domain))
-            self._register()
+        self._confirming.tick(now)
+        self._reach.tick(now)
         self.publish()
 
-    def _feed(self, live: _Live, event: model.Event | None, now: float) -> None:
+    def _feed(self, live: Live, event: model.Event | None, now: float) -> None:
         for action in live.table.receive(event, now):
             self._perform(live, action, now)
 
-    def _perform(self, live: _Live, action: model.Action, now: float) -> None:
+    def _perform(self, live: Live, action: model.Action, now: float) -> None:
         engine = self._engine
         match action:
             case model.StartLeg():
@@ -520,7 +374,7 @@ class Trunk:
                     v.StartLeg(
                         action.leg,
                         action.uplink,
-                        self._hop(action.server),
+                        self._reach.hop(action.server),
                         live.dial,
                         self._plan.domain,
                         live.caller_id,
@@ -532,7 +386,7 @@ class Trunk:
             case model.AnswerLeg():
                 engine.do(v.AnswerLeg(action.leg, 200))
             case model.Reinvite():
-                engine.do(v.Reinvite(action.leg, action.uplink, self._hop(), action.hold))
+                engine.do(v.Reinvite(action.leg, action.uplink, self._reach.hop(), action.hold))
             case model.SetHold():
                 engine.do(v.HoldLeg(action.leg, action.on))
             case model.Abandon():
@@ -572,7 +426,7 @@ class Trunk:
             case model.Log():
                 self._close(live, action)
 
-    def _ring(self, live: _Live, on: bool, now: float) -> None:
+    def _ring(self, live: Live, on: bool, now: float) -> None:
         if not on:
             for name in live.phones:
                 if name != live.taken_by:
@@ -585,54 +439,21 @@ class Trunk:
                 if isinstance(verb, m.Answer) and not live.taken_by:
                     self._answer(verb, now)
 
-    def _close(self, live: _Live, entry: model.Log) -> None:
+    def _close(self, live: Live, entry: model.Log) -> None:
         del self._calls[live.number]
         self._engine.do(v.CloseEnd(live.end))
         for name in live.phones:
             self._phones[name].idle()
-        skew_s = self._wall() - self._clock()
-        self._tell(
-            m.CallEnded(
-                call=live.number,
-                direction="out" if live.direction == "out" else "in",
-                phone=live.taken_by or ",".join(live.phones),
-                remote=live.remote,
-                caller_id=live.caller_id,
-                uplink=entry.uplink,
-                started_at=live.started_at,
-                answered_at=entry.answered_s + skew_s if entry.answered_s is not None else 0.0,
-                ended_at=entry.ended_s + skew_s,
-                sip_code=entry.code,
-                reason=routing.WORDS[entry.reason],
-                moves=entry.moves,
-                attempts=entry.attempts,
-                mos=live.mos,
-            )
-        )
+        self._tell(live.logged(entry, self._wall() - self._clock()))
 
     # --- what others may see ----------------------------------------------------------------------
 
     def publish(self, always: bool = False) -> None:
         """Tell the daemon about calls and phones, when something changed or it has to hear it anew."""
         view = m.CallsNow(
-            calls=tuple(self._view(live) for live in self._calls.values()),
+            calls=tuple(live.view() for live in self._calls.values()),
             phones=tuple(phone.view() for phone in self._phones.values()),
         )
         if always or view != self._told:
             self._told = view
             self._tell(view)
-
-    def _view(self, live: _Live) -> CallView:
-        return CallView(
-            call=live.number,
-            phone=live.taken_by or ",".join(live.phones),
-            direction="out" if live.direction == "out" else "in",
-            state=live.table.shown_state,
-            remote=live.remote,
-            caller_id=live.caller_id,
-            uplink=live.table.uplink,
-            started_at=live.started_at,
-            moves=live.table.moves,
-            codec=live.codec,
-            mos=live.mos,
-        )

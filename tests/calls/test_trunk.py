@@ -7,8 +7,9 @@ from typing import TypeVar
 import pytest
 
 from gateway import messages as m
+from gateway.calls.reach import BIND_AGAIN_S, KEEP_ALIVE_S
 from gateway.calls.sip import values as v
-from gateway.calls.trunk import KEEP_ALIVE_S, Trunk
+from gateway.calls.trunk import Trunk
 from gateway.errors import RefusedError
 from gateway.phones.virtual import VirtualPhone
 
@@ -218,6 +219,24 @@ def test_registration_follows_the_active_path(house: House) -> None:
     assert [r.uplink for r in house.engine.sent(v.Register)] == ["main"]
     house.paths(main="leave", backup="fit")
     assert [r.uplink for r in house.engine.sent(v.Register)] == ["main", "backup"]
+
+
+def test_socket_that_could_not_be_bound_is_tried_again(house: House) -> None:
+    house.engine.commands.clear()
+    house.trunk.engine_event(v.PathBound("backup", "192.168.20.2", "Cannot assign requested address"))
+    assert house.engine.sent(v.BindPath) == []
+    house.pass_s(BIND_AGAIN_S)
+    assert [b.uplink for b in house.engine.sent(v.BindPath)] == ["backup"]
+
+
+def test_registrar_that_was_silent_is_asked_again_and_one_that_refused_is_not(house: House) -> None:
+    house.engine.commands.clear()
+    house.trunk.engine_event(v.Registered("main", 403, "Forbidden", 0))
+    house.pass_s(60)
+    assert house.engine.sent(v.Register) == []
+    house.trunk.engine_event(v.Registered("main", 408, "Request Timeout", 0))
+    house.pass_s(60)
+    assert len(house.engine.sent(v.Register)) == 1
 
 
 def test_bindings_are_kept_alive_on_paths_that_may_carry_calls(house: House) -> None:
