@@ -411,9 +411,7 @@ class Call:
 
     def _over(self, event: Failed | Ended, now: float) -> None:
         """A leg is over, by whoever."""
-        leg = self._legs.over(event.leg)
-        if leg.ending:
-            return
+        self._legs.over(event.leg)
         if self._move:
             self._follow(self._move.receive(event, now), now)
         elif event.leg == self.leg:

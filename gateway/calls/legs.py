@@ -82,7 +82,7 @@ class Legs:
             self.ringback = on
             self.emit(Ringback(on))
 
-    def over(self, leg: int) -> Leg:
+    def over(self, leg: int) -> None:
         """The leg's dialog is gone."""
         self.silence(leg)
-        return self.open.pop(leg)
+        del self.open[leg]

@@ -156,9 +156,9 @@ class Move:
             case Ended(leg) | Failed(leg) if leg == self._leg:
                 return self._ended(event)
             case Progress(leg, code) if leg == self._new and code >= 180:
-                return [*self._leave_old(), Rings(leg, self.target)]
+                return [EndLeg(self._leg, self.target), Rings(leg, self.target)]
             case Answered(leg) if leg == self._new:
-                return [*self._leave_old(), self._settled(leg, "replaces", now)]
+                return [EndLeg(self._leg, self.target), self._settled(leg, "replaces", now)]
             case Failed(leg) | Ended(leg) if leg == self._new:
                 self._new = None
                 return [self._lost()]
@@ -272,9 +272,6 @@ class Move:
     def _lost(self) -> Lost:
         hung_up = self._old_gone is not None and self._old_gone.code not in ENGINE_GAVE_UP
         return Lost("far_hung_up" if hung_up else "lost")
-
-    def _leave_old(self) -> list[Action | Verdict]:
-        return [] if self._old_gone else [EndLeg(self._leg, self.target)]
 
     def _drop_new(self) -> list[Action | Verdict]:
         new, self._new = self._new, None

@@ -314,6 +314,29 @@ def test_glare_waits_and_tries_once_more() -> None:
     assert script(Reinvited(1, 491)) == [StartLeg(2, "backup1", ONE, replaces=1)]
 
 
+def test_glare_that_comes_late_leaves_no_time_to_wait() -> None:
+    script = talking()
+    script(MAIN_DEAD)
+    script.after(0.6)
+    assert script(Reinvited(1, 491)) == [StartLeg(2, "backup1", ONE, replaces=1)]
+
+
+def test_a_late_answer_to_the_reinvite_is_welcome_while_replacing() -> None:
+    script = talking()
+    script(MAIN_DEAD)
+    script.after(2.1)
+    assert script(Reinvited(1, 200)) == [EndLeg(2, "backup1"), Moved("main", "backup1", "reinvite", 2100)]
+
+
+def test_a_late_answer_of_a_dialog_that_is_gone_is_not() -> None:
+    script = talking()
+    script(MAIN_DEAD)
+    script.after(2.1)
+    script(Ended(1, 200))
+    assert script(Reinvited(1, 200)) == []
+    assert script(Answered(2)) == [Moved("main", "backup1", "replaces", 2100)]
+
+
 def test_glare_of_an_incoming_call_waits_less() -> None:
     script = answered()
     script(MAIN_DEAD)
@@ -395,6 +418,22 @@ def test_a_held_call_that_is_replaced_is_put_on_hold_again() -> None:
     assert script(Answered(2))[-1] == SetHold(2, True)
 
 
+def test_a_held_call_that_is_dialled_anew_is_put_on_hold_again() -> None:
+    script = talking()
+    script(HoldWanted(True))
+    script(MAIN_DEAD)
+    script(Reinvited(1, 481))
+    assert script(Answered(2))[-1] == SetHold(2, True)
+
+
+def test_repair_stays_on_its_uplink_though_another_is_active() -> None:
+    script = talking()
+    script(PathsChanged(ways("backup1")))
+    script(MediaLost(1))
+    assert script(PathsChanged(ways("backup1", third="unfit"))) == []
+    assert script(MAIN_DEAD) == [Abandon(1), Reinvite(1, "backup1", False)]
+
+
 def test_media_that_is_lost_is_made_anew_then_dialled_anew() -> None:
     script = talking()
     assert script(MediaLost(1)) == [DisconnectPhone(1), Reinvite(1, "main", False)]
@@ -450,6 +489,22 @@ def test_a_dialog_that_dies_of_an_old_transaction_is_dialled_anew() -> None:
     script.after(32.0)
     done = script(Ended(1, 408))
     assert done[-2:] == [Tell("calling_again"), StartLeg(2, "backup1", ONE)]
+
+
+def test_a_dialog_that_dies_without_a_move_is_not_dialled_anew() -> None:
+    script = talking()
+    assert log_of(script(Ended(1, 408))).reason == "lost"
+
+
+def test_a_number_is_not_dialled_anew_for_ever() -> None:
+    script = talking()
+    for leg, (active, dead) in enumerate((("backup1", "main"), ("main", "backup1"), ("backup1", "main")), 1):
+        states: tuple[tuple[str, PathState], ...] = ((active, "fit"), (dead, "leave"))
+        script(PathsChanged(Ways(active, states)))
+        assert script(Reinvited(leg, 481))[-1] == StartLeg(leg + 1, active, ONE)
+        script(Answered(leg + 1))
+    script(PathsChanged(Ways("main", (("main", "fit"), ("backup1", "leave")))))
+    assert log_of(script(Reinvited(4, 481))).reason == "lost"
 
 
 def test_a_far_end_that_holds_us_is_not_missed_after_a_move() -> None:

@@ -81,6 +81,15 @@ def test_taken_elsewhere_means_that_the_first_address_is_not_confirmed(elsewhere
     else:
         alarms = route.answered() if elsewhere == "answered" else route.progress(180)
     assert alarms == [Unauthorised("main", 403)]
+    assert route.answered() == [], "once is enough"
+
+
+def test_two_refusals_are_enough() -> None:
+    three = ways(states=(("main", "fit"), ("backup1", "fit"), ("backup2", "fit")))
+    route = Route((ONE,), three, Rests())
+    route.begin(0.0)
+    assert route.failed(403, None, 0.0)[1] == Try("backup1", ONE)
+    assert route.failed(403, None, 0.0)[1] == GiveUp(403, "refused")
 
 
 @pytest.mark.parametrize("code", [488, 606])
@@ -162,6 +171,15 @@ def test_a_silent_server_is_asked_last_for_a_while() -> None:
     route.failed(SILENCE, None, 0.0)
     assert Route((ONE, TWO), ways(), rests).begin(1.0) == Try("main", TWO)
     assert Route((ONE, TWO), ways(), rests).begin(31.0) == Try("main", ONE)
+
+
+def test_a_server_that_answers_is_silent_no_more() -> None:
+    rests = Rests()
+    route = Route((ONE, TWO), ways(), rests)
+    route.begin(0.0)
+    assert route.failed(SILENCE, None, 0.0)[1] == Try("backup1", ONE)
+    route.failed(486, None, 0.0)
+    assert Route((ONE, TWO), ways(), rests).begin(1.0) == Try("main", ONE)
 
 
 def test_the_active_uplink_comes_first_and_none_means_all_down() -> None:
