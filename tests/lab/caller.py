@@ -120,12 +120,13 @@ class Caller:
         caller: str = plan.LONDON_CALLER_ID,
         headers: tuple[tuple[str, str], ...] = (),
         uri: str = "",
+        body: str = "",
         timeout_s: float = 5.0,
     ) -> tuple[Dialog, sip.Message]:
         """Call a number (or a URI); gives the dialog and the final response, acknowledged."""
         dialog = Dialog(secrets.token_hex(8), secrets.token_hex(4), caller, number)
         uri = uri or f"sip:{number}@{plan.PROVIDER_DOMAIN}"
-        request = self.send("INVITE", uri, dialog=dialog, headers=headers, body=self.offer())
+        request = self.send("INVITE", uri, dialog=dialog, headers=headers, body=body or self.offer())
         response = self.final(dialog, "INVITE", timeout_s)
         dialog.remote = response.get("to")
         if response.status < 300:

@@ -160,16 +160,14 @@ class FarEnds:
     # --- SIPp and baresip ---------------------------------------------------------------------------------
 
     def start_sipp(self) -> None:
-        """SIPp answers `plan.SIPP`: 180, 200, waits for BYE; accepts re-INVITEs."""
+        """SIPp answers `plan.SIPP`: 180, 200, echoes the media, accepts re-INVITEs, waits for BYE."""
         if self._sipp is None:
-            scenario = Path(__file__).with_name("sipp_uas.xml")
-            self._sipp = self._site.popen(
-                "far",
-                ["sipp", "-sf", str(scenario), "-i", plan.INNER_SIPP, "-p", str(plan.SIP_PORT), "-nostdin",
-                 "-trace_err", "-trace_msg", "-message_file", str(self._directory / "sipp.log"),
-                 "-error_file", str(self._directory / "sipp-errors.log")],
-                log="sipp",
-            )  # fmt: skip
+            argv = ["sipp", "-sf", str(Path(__file__).with_name("sipp_uas.xml")), "-nostdin"]
+            argv += ["-i", plan.INNER_SIPP, "-p", str(plan.SIP_PORT)]
+            argv += ["-rtp_echo", "-mi", plan.INNER_SIPP, "-mp", "6000"]
+            argv += ["-trace_msg", "-message_file", str(self._directory / "sipp-messages.log")]
+            argv += ["-trace_err", "-error_file", str(self._directory / "sipp-errors.log")]
+            self._sipp = self._site.popen("far", argv, log="sipp")
             self._await_port(plan.INNER_SIPP)
 
     def start_baresip(self) -> None:

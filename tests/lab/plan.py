@@ -104,7 +104,8 @@ INTERNET_NAME: Final = "www.example.test"
 # --- the provider -----------------------------------------------------------------------------------------
 
 PROVIDER_DOMAIN: Final = "sip.provider.test"
-"""A and AAAA of the first server; `_sip._udp`/`_sip._tcp` SRV lists both servers, the first preferred."""
+"""A and AAAA of the first server; `_sip._udp` and `_sip._tcp` SRV list both servers, the first preferred, and
+`_sips._tcp` the first alone."""
 PROVIDER_SERVER: Final = "192.0.2.10"
 PROVIDER_SERVER2: Final = "192.0.2.12"
 PROVIDER_SERVER6: Final = "2001:db8:f::10"
@@ -114,6 +115,8 @@ PROVIDER_PREFIX: Final = "192.0.2.0/28"
 """All signalling and media of the provider: what the trunk's routes and guard must cover."""
 PROVIDER_PREFIX6: Final = "2001:db8:f::/64"
 SIP_PORT: Final = 5060
+SIPS_PORT: Final = 5061
+"""TLS, on the first server alone (and only where kamailio-tls-modules is installed)."""
 MEDIA_PORT_MIN: Final = 30000
 MEDIA_PORT_MAX: Final = 33999
 

@@ -49,11 +49,16 @@ def _key(address: str) -> str:
 
 
 class Provider:
-    """Runs in namespace `provider`. Raises LabError when Kamailio does not start or refuses a command."""
+    """Runs in namespace `provider`. Raises LabError when Kamailio does not start or refuses a command.
+
+    `certificate`: of its TLS port, to be trusted by the box; None without Kamailio's TLS module.
+    """
 
     def __init__(self, site: Site, runtime: Path) -> None:
         self._site, self._runtime = site, runtime
         self._log = site.logs / "kamailio.log"
+        tls = any(Path("/usr/lib").glob("*/kamailio/modules/tls.so"))
+        self.certificate = runtime / "provider.pem" if tls else None
         self._client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._client.bind(str(runtime / "kamailio-client.sock"))
         self._client.settimeout(5)
@@ -74,6 +79,8 @@ class Provider:
                 "--num-threads=2",
                 "--delete-delay=0",
                 "--timeout=600",
+                "--scheduling=rr",
+                "--priority=15",
                 f"--interface=ext/{plan.PROVIDER_MEDIA}",
                 f"--interface=ext6/{plan.PROVIDER_MEDIA6}",
                 f"--interface=int/{plan.INNER_PROXY}",
@@ -108,6 +115,9 @@ class Provider:
             "OVERLOADED": plan.OVERLOADED,
         }.items():
             text = text.replace(f"@{name}@", value)
+        if self.certificate is not None:
+            self._make_certificate(self.certificate)
+            text = text.replace("#!KAMAILIO\n", "#!KAMAILIO\n#!define TLS\n", 1)
         config = self._runtime / "kamailio.cfg"
         config.write_text(text)
         child: subprocess.Popen[bytes] = self._site.popen(
@@ -116,6 +126,22 @@ class Provider:
             log="kamailio",
         )
         return child
+
+    def _make_certificate(self, path: Path) -> None:
+        """Self-signed, for the provider's names: whoever trusts this file trusts the provider."""
+        names = f"subjectAltName=DNS:{plan.PROVIDER_DOMAIN},DNS:sip1.provider.test,IP:{plan.PROVIDER_SERVER}"
+        argv = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]
+        argv += ["-days", "30", "-subj", f"/CN={plan.PROVIDER_DOMAIN}", "-addext", names]
+        self._site.run([*argv, "-keyout", str(path.with_suffix(".key")), "-out", str(path)])
 
     def await_ready(self, timeout_s: float = 15.0) -> None:
         """Wait until Kamailio answers its control socket, then fill its tables with the plan."""

@@ -264,6 +264,7 @@ def resolver(uplink: plan.Uplink) -> list[str]:
         f"--host-record=sip1.provider.test,{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
         f"--host-record=sip2.provider.test,{plan.PROVIDER_SERVER2}",
         *services,
+        f"--srv-host=_sips._tcp.{domain},sip1.provider.test,{plan.SIPS_PORT},10,10",
         f"--host-record={plan.INTERNET_NAME},{plan.INTERNET_HOST}",
         f"--txt-record=whoami.test,isp-{uplink.isp}",
     ]

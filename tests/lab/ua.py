@@ -189,7 +189,7 @@ class Agent(Transactions):
                     await asyncio.sleep(step.seconds)
                 case "announce":
                     spelled = ". ".join(" ".join(part) for part in call.invite.get("x-confirmed").split("."))
-                    text = f"Thank you. Your address, {spelled}, is confirmed. Good bye."
+                    text = f"Your address, {spelled}, is confirmed."
                     call.stream.speech = await asyncio.to_thread(speech, text)
                 case "spoken":
                     await asyncio.sleep(len(call.stream.speech) / 8000)
