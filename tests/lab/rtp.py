@@ -162,6 +162,12 @@ _LINEAR: Final = {
 }
 
 
+def linear(payload_type: int, payload: bytes) -> "array[int] | None":
+    """A G.711 payload as 16-bit samples; None for another codec."""
+    table = _LINEAR.get(payload_type)
+    return array("h", [table[byte] for byte in payload]) if table is not None else None
+
+
 class Recorder:
     """A WAV of what was heard, on the clock of arrival: a hole in the stream is a hole in the file."""
 
@@ -175,8 +181,8 @@ class Recorder:
 
     def add(self, at_s: float, payload_type: int, payload: bytes) -> None:
         """One packet; up to 60 ms of jitter do not tear the audio. Other codecs than G.711 are left out."""
-        table = _LINEAR.get(payload_type)
-        if table is None:
+        samples = linear(payload_type, payload)
+        if samples is None:
             return
         if self._start_s is None:
             self._start_s = at_s
@@ -184,7 +190,7 @@ class Recorder:
         if due - self._written > 480:
             self._file.writeframesraw(bytes(2 * (due - self._written)))
             self._written = due
-        self._file.writeframesraw(array("h", [table[byte] for byte in payload]).tobytes())
+        self._file.writeframesraw(samples.tobytes())
         self._written += len(payload)
 
     def close(self) -> None:
