@@ -391,4 +391,4 @@ def _ended(ended: CallEnded) -> str:
     way = "to" if ended.direction == "out" else "from"
     lasted = f"after {ended.ended_at - ended.answered_at:.0f} s" if ended.answered_at else "unanswered"
     code = f" ({ended.sip_code})" if ended.sip_code else ""
-    return f"Call {ended.call} {way} {ended.remote} ended {lasted}: {ended.reason}{code}."
+    return f"Call {ended.call} {way} {ended.remote} ended {lasted}{code}: {ended.reason}"

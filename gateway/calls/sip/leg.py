@@ -48,6 +48,7 @@ class Leg(pj.Call):
         self._pending: str | None = None
         self._rx_before = 0
         self._retry_after_s: float | None = None
+        self._unsent = False
         self._rx_seen = 0
         self._spoke_at = self._told_at = 0.0
 
@@ -169,8 +170,8 @@ class Leg(pj.Call):
 
     def onCallState(self, prm: pj.OnCallStateParam) -> None:
         info = self.getInfo()
-        if info.state in (pj.PJSIP_INV_STATE_EARLY, pj.PJSIP_INV_STATE_CALLING):
-            if info.role == pj.PJSIP_ROLE_UAC and 100 < info.lastStatusCode < 200:
+        if info.state == pj.PJSIP_INV_STATE_EARLY:
+            if info.role == pj.PJSIP_ROLE_UAC:
                 self._post(values.LegProgress(self.number, int(info.lastStatusCode)))
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self._confirmed = True
@@ -180,7 +181,7 @@ class Leg(pj.Call):
             self._post(
                 values.LegEnded(
                     self.number,
-                    int(info.lastStatusCode),
+                    0 if self._unsent else int(info.lastStatusCode),
                     str(info.lastReason),
                     answered=self._confirmed,
                     retry_after_s=self._retry_after_s,
@@ -202,8 +203,14 @@ class Leg(pj.Call):
     def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
         event = prm.e.body.tsxState
         tsx = event.tsx
-        if tsx.role != pj.PJSIP_ROLE_UAC or tsx.method != "INVITE" or tsx.statusCode < 200:
+        if tsx.role != pj.PJSIP_ROLE_UAC or tsx.method != "INVITE":
             return
+        if tsx.statusCode == 100 and not self._confirmed:
+            self._post(values.LegProgress(self.number, 100))
+        if tsx.statusCode < 200:
+            return
+        # pjsip reports what the kernel would not send as a 503 of its own.
+        self._unsent = event.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
         if tsx.statusCode == 503 and event.type == pj.PJSIP_EVENT_RX_MSG:
             found = _RETRY_AFTER.search(event.src.rdata.wholeMsg)
             if found:

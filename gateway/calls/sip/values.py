@@ -208,7 +208,7 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
-    """The leg is over. `answered`: its dialog had been confirmed; `retry_after_s` from a 503; `rx_packets`
+    """The leg is over. `code` 0: nothing could be sent. `answered`: its dialog had been confirmed; `retry_after_s` from a 503; `rx_packets`
     received in all."""
 
     leg: int
