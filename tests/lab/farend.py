@@ -66,7 +66,7 @@ class FarEnds:
         with open(site.logs / "far.log", "ab") as sink:
             self._child: subprocess.Popen[bytes] = site.popen(
                 "far",
-                [sys.executable, "-m", "tests.lab.ua", str(directory)],
+                [sys.executable, "-m", "tests.lab.ua", str(directory), str(site.scratch / "far.sock")],
                 stdout=subprocess.PIPE,
                 stderr=sink,
             )
@@ -76,7 +76,7 @@ class FarEnds:
         await_ready(self._child, "the far end")
         self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._control.settimeout(40)
-        self._control.connect(str(self._directory / "far.sock"))
+        self._control.connect(str(self._site.scratch / "far.sock"))
 
     def close(self) -> None:
         """Leave the control socket; the processes end with the site."""

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -70,7 +69,6 @@ class Lab:
         self._configure = configure_addresses or configure_routes, configure_routes
         self._rtt_ms, self._forward_in, self._with_provider = rtt_ms, forward_in, provider
         self._public = {up.isp: up.public for up in plan.UPLINKS}
-        self._runtime = Path(tempfile.mkdtemp(prefix="lab-run-"))
         self._dhcp: subprocess.Popen[bytes] | None = None
         self.site = Site(topology.NAMESPACES, self.logs)
         self._switches: dict[str, socket.socket] = {}
@@ -98,7 +96,6 @@ class Lab:
         self._switches.clear()
         self._handles.clear()
         self.site.close()
-        shutil.rmtree(self._runtime, ignore_errors=True)
 
     def _build(self) -> None:
         site = self.site
@@ -107,7 +104,7 @@ class Lab:
             site.sysctl(name, topology.ROUTER_SYSCTLS)
         for name in ("provider", "far", "internet", "stranger", "lan", "thief"):
             site.sysctl(name, topology.HOST_SYSCTLS)
-        control = self._runtime / "weather"
+        control = self.site.scratch / "weather"
         weather = self._child(
             None,
             "tests.lab.impair",
@@ -122,7 +119,7 @@ class Lab:
             site.ip(batch, name)
         if self._with_provider:
             self.far = FarEnds(site, self.logs)
-            self.provider = Provider(site, self._runtime)
+            self.provider = Provider(site, self.site.scratch)
             self._handles += [self.far, self.provider]
         await_ready(weather, "weather")
         for uplink in plan.UPLINKS:
@@ -288,9 +285,9 @@ class Lab:
         """backup2's DHCP server answers (udhcpd, leases of `plan.DHCP_LEASE_S`)."""
         if self._dhcp is not None:
             return
-        config = self._runtime / "udhcpd.conf"
-        (self._runtime / "leases").touch()
-        config.write_text(topology.dhcp_config(str(self._runtime)))
+        config = self.site.scratch / "udhcpd.conf"
+        (self.site.scratch / "leases").touch()
+        config.write_text(topology.dhcp_config(str(self.site.scratch)))
         self._dhcp = self.site.popen(
             "ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp"
         )

@@ -1,7 +1,7 @@
 """Door to network namespaces and child processes: all that the laboratory starts ends with it, by its pid.
 
 Every child carries PR_SET_PDEATHSIG, so it dies with the thread that started it; a janitor of a few lines of
-shell holds a pipe and deletes the namespaces when that pipe closes, however the parent ended.
+shell holds a pipe and deletes namespaces and scratch files when that pipe closes, however the parent ended.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 _JANITOR = """
 cat >/dev/null
+scratch=$1; shift
 for n in "$@"; do
   for p in $(ip netns pids "$n" 2>/dev/null); do kill -TERM "$p" 2>/dev/null; done
 done
@@ -33,7 +35,7 @@ for n in "$@"; do
   for p in $(ip netns pids "$n" 2>/dev/null); do kill -KILL "$p" 2>/dev/null; done
   ip netns delete "$n" 2>/dev/null
 done
-exit 0
+rm -rf -- "$scratch"
 """
 
 
@@ -78,16 +80,20 @@ def await_ready(child: "subprocess.Popen[bytes]", what: str, timeout_s: float = 
 
 
 class Site:
-    """The namespaces of one laboratory and the processes in them. Not thread-safe; close() is idempotent."""
+    """The namespaces of one laboratory and the processes in them. Not thread-safe; close() is idempotent.
+
+    `logs` stays, `scratch` (configurations, control sockets) goes with the laboratory.
+    """
 
     def __init__(self, names: Sequence[str], logs: Path) -> None:
         self.prefix = f"sl{os.getpid():x}{secrets.token_hex(2)}"
         self.logs = logs
+        self.scratch = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self._names = {name: f"{self.prefix}-{name}" for name in names}
         self._children: list[subprocess.Popen[bytes]] = []
         logs.mkdir(parents=True, exist_ok=True)
         self._janitor = subprocess.Popen(
-            ["/bin/sh", "-c", _JANITOR, "janitor", *self._names.values()],
+            ["/bin/sh", "-c", _JANITOR, "janitor", str(self.scratch), *self._names.values()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

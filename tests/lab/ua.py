@@ -1,6 +1,6 @@
 """The exact far end: a SIP user agent of the lab's own (not pjsip); behaviour.py says what it does.
 
-Run as `python -m tests.lab.ua DIRECTORY` in namespace `far`; farend.py is its client. It writes `far.jsonl`
+Run as `python -m tests.lab.ua DIRECTORY SOCKET` in namespace `far`; farend.py is its client. It writes `far.jsonl`
 (what happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
 """
 
@@ -342,12 +342,12 @@ class Agent(Transactions):
                     raise ValueError(f"unknown command {other!r}")
         return {"calls": len(calls)}
 
-    async def run(self, text: str) -> None:
+    async def run(self, text: str, control: Path) -> None:
         """Serve for ever; says "ready" on stdout."""
         loop = asyncio.get_running_loop()
         self._speech = await asyncio.to_thread(speech, text)
         await loop.create_datagram_endpoint(lambda: self, local_addr=(self._address, plan.SIP_PORT))
-        await asyncio.start_unix_server(self.control, self._directory / "far.sock")
+        await asyncio.start_unix_server(self.control, control)
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -358,6 +358,6 @@ if __name__ == "__main__":
     gc.freeze()
 
     async def _main() -> None:
-        await Agent(Path(sys.argv[1]), plan.INNER_EXACT).run(SPEECH)
+        await Agent(Path(sys.argv[1]), plan.INNER_EXACT).run(SPEECH, Path(sys.argv[2]))
 
     asyncio.run(_main())
