@@ -1,7 +1,8 @@
-"""The command line: `gateway daemon | calls | ctl`. Each part is imported only when it is asked for."""
+"""The command line: `gateway daemon | calls | guard | ctl`. Each is imported when it is asked for."""
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,13 +27,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.process == "daemon":
             from gateway import daemon
 
-            asyncio.run(daemon.main(daemon.Options(arguments.settings, arguments.state, arguments.run)))
+            recordings = arguments.recordings or arguments.state / "recordings"
+            asyncio.run(
+                daemon.main(daemon.Options(arguments.settings, arguments.state, arguments.run, recordings))
+            )
         elif arguments.process == "calls":
             from gateway import exchange
 
             asyncio.run(exchange.serve(arguments.run))
+        elif arguments.process == "guard":
+            from gateway import boot
+
+            boot.main(arguments.settings, arguments.state)
     except GatewayError as error:
-        print(f"gateway {arguments.process}: {error}", file=sys.stderr)
+        logging.getLogger("gateway").critical("%s", error)
+        return STARTED_BADLY
+    except BaseExceptionGroup as group:
+        logging.getLogger("gateway").critical("A room has ended, and the process with it", exc_info=group)
         return STARTED_BADLY
     return 0
 
@@ -42,9 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     processes = top.add_subparsers(dest="process", required=True)
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument("--run", type=Path, default=Path("/run/steadyline"), help="sockets (%(default)s)")
-    daemon = processes.add_parser("daemon", parents=[run], help="channels, settings, and the control sockets")
-    daemon.add_argument("--settings", type=Path, default=Path("/etc/steadyline/settings.toml"))
-    daemon.add_argument("--state", type=Path, default=Path("/var/lib/steadyline"))
+    kept = argparse.ArgumentParser(add_help=False)
+    kept.add_argument(
+        "--settings", type=Path, default=Path("/etc/steadyline/settings.toml"), help="(%(default)s)"
+    )
+    kept.add_argument("--state", type=Path, default=Path("/var/lib/steadyline"), help="(%(default)s)")
+    daemon = processes.add_parser(
+        "daemon", parents=[run, kept], help="channels, settings, and the control sockets"
+    )
+    daemon.add_argument("--recordings", type=Path, help="of confirmation calls (STATE/recordings)")
+    processes.add_parser("guard", parents=[kept], help="close the trunk's way out before there is a network")
     processes.add_parser("calls", parents=[run], help="the trunk, the phones, the calls")
     processes.add_parser("ctl", add_help=False, help="ask the daemon (gatewayctl)")
     return top

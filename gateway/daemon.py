@@ -5,6 +5,7 @@ On SIGTERM it leaves routes and guard standing: calls go on without it.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -32,11 +33,12 @@ log = logging.getLogger("gateway.daemon")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line of `gateway daemon`."""
+    """The command line of `gateway daemon`. `recordings`: of confirmation calls, kept by calls."""
 
     settings: Path
     state: Path
     run: Path
+    recordings: Path
 
 
 class Room(hub.Uplinks, Protocol):
@@ -55,7 +57,7 @@ class Building:
 
     settings: Settings
     ledger: Ledger
-    state: Path
+    recordings: Path
     inbox: Inbox[HubEvent]
     beat: Callable[[float], None]
 
@@ -68,6 +70,8 @@ async def serve(options: Options, build: Build, service: Service) -> None:
     service.status("Reading settings.")
     for directory in (options.state, options.run):
         directory.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # under systemd it belongs to the calls process and is there
+        options.recordings.mkdir(exist_ok=True)
     loaded = store.load(options.settings, options.state)
     ledger = confirmations.load(options.state)
     loop = asyncio.get_running_loop()
@@ -78,7 +82,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
         Building(
             loaded.settings,
             ledger,
-            options.state,
+            options.recordings,
             inbox,
             pulse.register("uplinks", LONGEST_TURN_S, loop.time()),
         )
@@ -155,7 +159,9 @@ def _admissions() -> list[Admission]:
 
 
 def _build(building: Building) -> Room:
-    raise NotImplementedError("the uplinks room is not there yet")
+    from gateway.channels import Channels  # pyroute2 and nftables take longest to load
+
+    return Channels(building)
 
 
 async def main(options: Options) -> None:

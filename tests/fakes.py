@@ -229,7 +229,9 @@ def main(words: list[str]) -> None:
     if words[0] == "daemon":
         log_to_journal_or_stderr("gateway-daemon")
         settings, state, run = map(FilePath, words[1:])
-        asyncio.run(daemon.serve(daemon.Options(settings, state, run), build, Service()))
+        asyncio.run(
+            daemon.serve(daemon.Options(settings, state, run, state / "recordings"), build, Service())
+        )
     else:
 
         def told(event: LinkEvent) -> None:

@@ -1,0 +1,131 @@
+"""The uplinks room as the daemon runs it: its doors opened, its loop, and its words put into the hub's.
+
+Decides nothing: gateway/uplinks/watch.py does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+from gateway import plan
+from gateway.daemon import Building
+from gateway.hub import HubEvent, PlanChanged, UplinksChanged
+from gateway.inbox import Inbox
+from gateway.messages import Event, MediaQuiet, Path, Paths
+from gateway.schema import Settings
+from gateway.settings.confirmations import Ledger
+from gateway.uplinks.netlink import Kernel
+from gateway.uplinks.nft import Nft
+from gateway.uplinks.probe import Prober
+from gateway.uplinks.resolve import Resolver
+from gateway.uplinks.watch import (
+    Confirmed,
+    Doors,
+    Input,
+    Output,
+    Picture,
+    PictureChanged,
+    ServersKnown,
+    Switched,
+    Watch,
+)
+
+log = logging.getLogger("gateway.uplinks")
+
+
+class Channels:
+    """Build it on the running loop; `run` opens the doors and lives until it is cancelled."""
+
+    def __init__(self, building: Building) -> None:
+        self._settings: Settings = building.settings
+        self._recordings = str(building.recordings)
+        self._post: Callable[[HubEvent], None] = building.inbox.post
+        inbox = Inbox[Input]()
+        settings = building.settings
+        self._kernel = Kernel(inbox, [u.device for u in settings.uplinks if u.enabled], settings.lan.devices)
+        self._prober = Prober(inbox)
+        self._watch = Watch(
+            settings,
+            Doors(self._kernel, Nft(), self._prober, Resolver()),
+            inbox,
+            _confirmed(building.ledger),
+            self._heard,
+            beat=building.beat,
+        )
+
+    async def run(self) -> None:
+        """Open the doors, then watch. An error in here ends the process; what stands in the kernel stays."""
+        await self._kernel.open()
+        if self._watch.servers():
+            self._heard(ServersKnown(self._watch.servers()))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._kernel.run(), name="kernel")
+                tasks.create_task(self._watch.run(), name="watch")
+        finally:
+            self._prober.close()
+            await self._kernel.close()
+
+    def _heard(self, output: Output) -> None:
+        match output:
+            case Event():
+                self._post(output)
+            case PictureChanged():
+                self._post(UplinksChanged())
+            case ServersKnown(servers):
+                self._post(PlanChanged(plan.trunk_plan(self._settings, servers, self._recordings)))
+            case Switched():
+                log.info(
+                    "Switched to %s",
+                    output.uplink or "no channel",
+                    extra={
+                        "uplink": output.uplink,
+                        "before": output.before,
+                        "silent_ms": round(output.silent_s * 1000),
+                        "took_ms": round(output.took_s * 1000, 1),
+                    },
+                )
+
+    # --- what the hub asks -------------------------------------------------------------------------
+
+    def now(self) -> Picture:
+        return self._watch.now()
+
+    def paths(self) -> Paths:
+        return self._watch.paths()
+
+    def standing(self) -> bool:
+        return self._watch.standing()
+
+    def use(self, uplink: str) -> str:
+        return self._watch.use(uplink)
+
+    def media_quiet(self, report: MediaQuiet) -> None:
+        self._watch.media_quiet(report)
+
+    def media_heard(self, uplink: str) -> None:
+        self._watch.media_heard(uplink)
+
+    def calls(self, counts: Mapping[str, int]) -> None:
+        self._watch.calls(counts)
+
+    async def admit(self, uplink: str) -> Path:
+        return await self._watch.admit(uplink)
+
+    async def observe(self, uplink: str, timeout_s: float) -> str:
+        return await self._watch.observe(uplink, timeout_s)
+
+    def release(self, uplink: str) -> None:
+        self._watch.release(uplink)
+
+    def confirmed(self, ledger: Ledger) -> None:
+        """The ledger is new."""
+        self._watch.confirmed(_confirmed(ledger))
+
+
+def _confirmed(ledger: Ledger) -> dict[str, Confirmed]:
+    return {
+        c.uplink: Confirmed(ip_address(c.observed_address or c.public_address), c.at)
+        for c in ledger.confirmed
+    }
