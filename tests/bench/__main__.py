@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--strict] [NAME…]`: measure, print the table, write build/bench/report.json.
+"""`python -m tests.bench [--quick] [--strict] [NAME…]`: print the table, write report.json.
 
 It measures; it does not test: a limit that is missed is printed as NOT MET, and the exit code is 0 (1 with
 --strict). A benchmark that could not run is an error, said in its place: exit code 2.

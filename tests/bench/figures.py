@@ -1,7 +1,7 @@
 """A figure is what was measured, its limit, and what others reach, with the source. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -44,7 +44,7 @@ class Figure:
     judged: Judged = "p95"
     anchors: tuple[Anchor, ...] = ()
     note: str = ""
-    steps: dict[str, Sequence[float]] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def p50(self) -> float:

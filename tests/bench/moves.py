@@ -1,4 +1,4 @@
-"""A running call and a dying uplink: how soon it is seen, how soon the new path is used, what each end misses.
+"""A running call and a dying uplink: how soon it is seen and left, and what each end misses.
 
 One call goes on from uplink to uplink: whatever carries it is cut (carrier) or swallows every packet
 (blackhole) in turn; both ends' audio is watched on the wire. A daemon that starts anew between forgets its
