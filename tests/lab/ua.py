@@ -1,7 +1,7 @@
 """The exact far end: a SIP user agent of the lab's own (not pjsip); behaviour.py says what it does.
 
-Run as `python -m tests.lab.ua DIRECTORY SOCKET` in namespace `far`; farend.py is its client. It writes `far.jsonl`
-(what happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
+Run as `python -m tests.lab.ua DIRECTORY SOCKET` in namespace `far`; farend.py is its client. Its files:
+`far.jsonl` (what happened, Unix time), `rtp-<n>.bin` (each packet heard) and `heard-<n>.wav`.
 """
 
 import asyncio
@@ -90,6 +90,7 @@ class Agent(Transactions):
                 return
         if old is not None:
             behaviour = DEFAULT
+        self._answer(request, sip.reply(request, 100))
         call = self._new_call(
             request.get("call-id"), number, request.get("to"), request.get("from"), behaviour
         )
