@@ -23,6 +23,8 @@ from tests.lab.provider import Provider
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP: Final = 0x1
+TO_PROVIDER: Final = f"iifname down0 ip daddr {plan.PROVIDER_PREFIX}"
+DNS: Final = "iifname down0 meta l4proto { tcp, udp } th dport 53"
 _THIEF_MAC: Final = "02:00:5e:66:66:66"
 
 
@@ -72,6 +74,7 @@ class Lab:
         self._dhcp: subprocess.Popen[bytes] | None = None
         self.site = Site(topology.NAMESPACES, self.logs)
         self._switches: dict[str, socket.socket] = {}
+        self._blocked: set[str] = set()
         self._handles: list[Weather | FarEnds | Provider] = []
         try:
             self._build()
@@ -212,8 +215,21 @@ class Lab:
         """Swallow every packet beyond the ISP's router, without a word; the router itself still answers."""
         return self.weather.set(_uplink(uplink).isp, direction, hole=True)
 
+    def block(self, uplink: str | plan.Uplink, match: str = TO_PROVIDER) -> float:
+        """Drop what matches (nftables syntax) on its way up through one ISP; all else passes, until heal().
+
+        As it is, only the provider cannot be reached by that uplink; `DNS` blocks all name servers.
+        """
+        chain = f"chain forward {{ type filter hook forward priority -10;\n{match} drop\n}}\n"
+        self.site.nft("isp" + _uplink(uplink).isp, f"table inet blocked {{\n{chain}}}\n")
+        self._blocked.add(_uplink(uplink).isp)
+        return time.time()
+
     def heal(self, uplink: str | plan.Uplink) -> float:
-        """End holes, loss and jitter; the delay is the laboratory's again."""
+        """End holes, blocks, loss and jitter; the delay is the laboratory's again."""
+        if (isp := _uplink(uplink).isp) in self._blocked:
+            self._blocked.remove(isp)
+            self.site.nft("isp" + isp, "delete table inet blocked\n")
         return self.weather.set(
             _uplink(uplink).isp,
             "both",

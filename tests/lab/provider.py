@@ -48,6 +48,11 @@ def _key(address: str) -> str:
     return str(ipaddress.ip_address(address))
 
 
+def _flip(rule: str) -> str:
+    """The same match for the packets of the other direction."""
+    return rule.replace("iifname", "oifname").replace("daddr", "saddr").replace("dport", "sport")
+
+
 class Provider:
     """Runs in namespace `provider`. Raises LabError when Kamailio does not start or refuses a command.
 
@@ -230,14 +235,18 @@ class Provider:
             if value is not None:
                 self._rpc(_NUMBER, "settings", key, int(value))
 
-    def stop(self, server: str | None = None) -> None:
-        """The provider's SIP goes silent (one server, or all); media in progress stays."""
+    def stop(self, server: str | None = None, *, media: bool = False) -> None:
+        """The provider's SIP goes silent (one server, or all); with `media`, the calls' audio as well."""
+        self.start()
         match = f"ip daddr {server}" if server else "iifname eth0"
-        self._site.nft(
-            "provider",
-            "table inet outage { chain input { type filter hook input priority 0;\n"
-            f"{match} meta l4proto {{ tcp, udp }} th dport {plan.SIP_PORT} drop\n }}\n }}\n",
-        )
+        rules = [f"{match} meta l4proto {{ tcp, udp }} th dport {{ {plan.SIP_PORT}, {plan.SIPS_PORT} }} drop"]
+        if media:
+            rules.append(f"iifname eth0 udp dport {plan.MEDIA_PORT_MIN}-{plan.MEDIA_PORT_MAX} drop")
+        chains = [
+            f"chain {hook} {{ type filter hook {hook} priority 0;\n" + "\n".join(lines) + "\n}\n"
+            for hook, lines in (("input", rules), ("output", [_flip(rule) for rule in rules]))
+        ]
+        self._site.nft("provider", f"table inet outage {{\n{''.join(chains)}}}\n")
 
     def start(self) -> None:
         """End every outage."""

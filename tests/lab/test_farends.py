@@ -106,6 +106,18 @@ def test_a_server_can_be_silent_or_overloaded_alone(lab: Lab, main: Caller) -> N
     main.server = plan.PROVIDER_SERVER2
     assert main.invite(plan.BUSY)[1].status == 486
     lab.provider.start()
+    main.server = plan.PROVIDER_SERVER
+    dialog, _ = main.invite(plan.ANSWERS)
+    assert len(main.talk(dialog, 20)) > 5
+    lab.provider.stop()
+    main.talk(dialog, 5)  # what was on its way
+    assert len(main.talk(dialog, 20)) > 5
+    lab.provider.stop(media=True)
+    main.talk(dialog, 5)
+    assert main.talk(dialog, 20) == []
+    lab.provider.start()
+    assert main.bye(dialog).status == 200
+    main.server = plan.PROVIDER_SERVER2
     lab.provider.mode(overloaded=plan.PROVIDER_SERVER)
     assert main.invite(plan.BUSY)[1].status == 486
     main.server = plan.PROVIDER_SERVER

@@ -1,5 +1,6 @@
 """The laboratory's uplinks, seen with real packets: each verb does what it says, and to that uplink alone."""
 
+import os
 import socket
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import dns.rdatatype
 import pytest
 
 from tests.lab import plan
-from tests.lab.lab import Lab, LabError
+from tests.lab.lab import DNS, Lab, LabError
 
 pytestmark = pytest.mark.root
 
@@ -85,6 +86,35 @@ def test_a_hole_leaves_the_other_uplinks_and_the_router_alone(lab: Lab) -> None:
     lab.box_exec(["ping", "-c1", "-W1", plan.MAIN.router])
     lab.heal(plan.MAIN)
     assert echoes(lab, plan.MAIN)
+
+
+def test_a_block_keeps_the_provider_or_dns_from_one_uplink_alone(lab: Lab) -> None:
+    def answered(uplink: plan.Uplink, port: int, to: str) -> bool:
+        with lab.udp("box", SOURCES[uplink.name]) as handle:
+            handle.settimeout(0.3)
+            query = dns.message.make_query("whoami.test", "TXT").to_wire()
+            options = (
+                f"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 1.1.1.1;rport;branch=z9hG4bK{time.time_ns()}\r\n"
+            )
+            options += "From: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            handle.sendto(query if port == 53 else options.encode(), (to, port))
+            try:
+                return bool(handle.recv(4096))
+            except TimeoutError:
+                return False
+
+    def state(uplink: plan.Uplink) -> tuple[bool, bool, bool]:
+        sip, names = answered(uplink, 5060, plan.PROVIDER_SERVER), answered(uplink, 53, uplink.resolver)
+        return sip, names, echoes(lab, uplink)
+
+    lab.block("main")
+    assert state(plan.MAIN) == (False, True, True)
+    assert state(plan.BACKUP1) == (True, True, True)
+    lab.heal("main")
+    lab.block("main", DNS)
+    assert state(plan.MAIN) == (True, False, True)
+    lab.heal("main")
+    assert state(plan.MAIN) == (True, True, True)
 
 
 def test_loss_loses_and_jitter_keeps_the_order_unless_told(lab: Lab) -> None:
@@ -210,6 +240,7 @@ def test_the_capture_names_device_direction_and_protocol(lab: Lab) -> None:
     assert there.payload == back.payload
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_everything_is_gone_when_the_parent_is_killed(tmp_path: Path) -> None:
     text = (
         "import sys, time; from pathlib import Path; from tests.lab.lab import Lab\n"
