@@ -251,6 +251,10 @@ def compile_binding(source: Path, progress: Progress, log: Path) -> Path:
     swig = ["swig", *includes, "-w312", "-threads", "-c++", "-python"]
     progress.step("generate the binding (swig)")
     run([*swig, "-o", str(out / "pjsua2_wrap.cpp"), "../pjsua2.i"], log, cwd=out)
+    # SWIG 4.3 makes this type as the interpreter ends; without a module in its name Python warns,
+    # and where warnings are errors SWIG dies of the type that it did not get.
+    wrapper = out / "pjsua2_wrap.cpp"
+    wrapper.write_text(wrapper.read_text().replace('"swigvarlink"', '"_pjsua2.swigvarlink"'))
     progress.step("compile the binding")
     python = sysconfig.get_config_var("INCLUDEPY")
     flags = [*GLUE_FLAGS.split(), *make_variable(source, "PJ_CXXFLAGS")]
