@@ -123,10 +123,10 @@ class _Endpoint(pj.Endpoint):
 
     def __init__(self, choose: Callable[[str], int | None]) -> None:
         super().__init__()
-        self._choose = choose
+        self.choose: Callable[[str], int | None] | None = choose
 
     def onSelectAccount(self, prm: pj.OnSelectAccountParam) -> None:
-        account = self._choose(pj.gwArrivedAt(prm.rdata.pjRxData))
+        account = self.choose(pj.gwArrivedAt(prm.rdata.pjRxData)) if self.choose else None
         if account is not None:
             prm.accountIndex = account
 
@@ -214,6 +214,9 @@ class _Session:
         self.paths.close()
         gc.collect()
         self.endpoint.libDestroy()
+        # pj allows one endpoint in a process: let go of it now, not when the collector comes by.
+        self.endpoint.choose = None
+        del self.endpoint, self.paths
 
     # --- commands ---------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class Leg(pj.Call):
         self._pending: str | None = None
         self._rx_before = 0
         self._retry_after_s: float | None = None
-        self._unsent = False
+        self._final_code: int | None = None
         self._rx_seen = 0
         self._spoke_at = self._told_at = 0.0
 
@@ -181,7 +181,7 @@ class Leg(pj.Call):
             self._post(
                 values.LegEnded(
                     self.number,
-                    0 if self._unsent else int(info.lastStatusCode),
+                    self._final_code if self._final_code is not None else int(info.lastStatusCode),
                     str(info.lastReason),
                     answered=self._confirmed,
                     retry_after_s=self._retry_after_s,
@@ -209,8 +209,10 @@ class Leg(pj.Call):
             self._post(values.LegProgress(self.number, 100))
         if tsx.statusCode < 200:
             return
-        # pjsip reports what the kernel would not send as a 503 of its own.
-        self._unsent = event.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
+        if not self._confirmed:
+            # pjsip reports what the kernel would not send as a 503 of its own.
+            unsent = event.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
+            self._final_code = 0 if unsent else int(tsx.statusCode) if tsx.statusCode >= 300 else None
         if tsx.statusCode == 503 and event.type == pj.PJSIP_EVENT_RX_MSG:
             found = _RETRY_AFTER.search(event.src.rdata.wholeMsg)
             if found:
@@ -244,6 +246,11 @@ class Leg(pj.Call):
 
     def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
         prm.statusCode = DECLINE  # law 10: REFER dials nothing
+
+    def onCallRedirected(self, prm: pj.OnCallRedirectedParam) -> int:
+        """Law 10: a redirection is the end of the call, with its own code."""
+        self._final_code = int(prm.e.body.tsxState.tsx.statusCode)
+        return pj.PJSIP_REDIRECT_STOP
 
     def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:
         prm.statusCode = DECLINE  # law 10: nobody takes over a call of ours

@@ -48,6 +48,9 @@ class Account(pj.Account):
     def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
         self._on_incoming(self, self.uplink, prm.callId, str(prm.rdata.srcAddress))
 
+    def onIncomingSubscribe(self, prm: pj.OnIncomingSubscribeParam) -> None:
+        prm.code = 603  # nobody may watch what the phones do
+
     def onRegState(self, prm: pj.OnRegStateParam) -> None:
         expires_s = int(prm.expiration) if prm.code // 100 == 2 else 0
         self._post(values.Registered(self.uplink, int(prm.code), str(prm.reason), max(0, expires_s)))
