@@ -76,7 +76,7 @@ def loud_ms(path: Path) -> int:
 def call(bench: Bench, leg: int, uplink: str = "main") -> int:
     """A call from `leg` to the far side, answered; the far side's leg."""
     bench.do(v.StartLeg(leg, uplink, FAR, "442079460000", "sip.provider.test", "442037691880"))
-    far: int = bench.wait(v.LegIncoming).leg
+    far = int(bench.wait(v.LegIncoming).leg)
     bench.do(v.AnswerLeg(far, 200))
     bench.wait(v.LegAnswered, lambda e: e.leg == leg)
     return far
