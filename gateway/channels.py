@@ -6,7 +6,7 @@ Decides nothing: gateway/uplinks/watch.py does.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
 from gateway import plan
 from gateway.daemon import Building
@@ -15,6 +15,7 @@ from gateway.inbox import Inbox
 from gateway.messages import Event, MediaQuiet, Path, Paths
 from gateway.schema import Settings
 from gateway.settings.confirmations import Ledger
+from gateway.uplinks.dhcp import Dhcp
 from gateway.uplinks.netlink import Kernel
 from gateway.uplinks.nft import Nft
 from gateway.uplinks.probe import Prober
@@ -45,6 +46,11 @@ class Channels:
         settings = building.settings
         self._kernel = Kernel(inbox, [u.device for u in settings.uplinks if u.enabled], settings.lan.devices)
         self._prober = Prober(inbox)
+        self._dhcp = [
+            Dhcp(inbox, u.device, _lease(building.ledger, u.name))
+            for u in settings.uplinks
+            if u.enabled and u.dhcp
+        ]
         self._watch = Watch(
             settings,
             Doors(self._kernel, Nft(), self._prober, Resolver()),
@@ -62,6 +68,8 @@ class Channels:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._kernel.run(), name="kernel")
+                for client in self._dhcp:
+                    tasks.create_task(client.run(), name="dhcp")
                 tasks.create_task(self._watch.run(), name="watch")
         finally:
             self._prober.close()
@@ -129,3 +137,10 @@ def _confirmed(ledger: Ledger) -> dict[str, Confirmed]:
         c.uplink: Confirmed(ip_address(c.observed_address or c.public_address), c.at)
         for c in ledger.confirmed
     }
+
+
+def _lease(ledger: Ledger, uplink: str) -> IPv4Address | None:
+    """The address to ask DHCP for first: the one that was confirmed."""
+    confirmed = ledger.of(uplink)
+    address = ip_address(confirmed.local_address) if confirmed else None
+    return address if isinstance(address, IPv4Address) else None

@@ -56,10 +56,11 @@ class Client:
             self._socket.sendall(wire.encode(Envelope(body=message, id=number)))
         until = time.monotonic() + timeout_s
         while True:
-            for envelope in self._read(until, type(message).__name__, timeout_s):
+            heard = self._read(until, type(message).__name__, timeout_s)
+            self._heard += [envelope for envelope in heard if not envelope.re]
+            for envelope in heard:
                 if envelope.re == number:
                     return envelope.body
-                self._heard.append(envelope)
 
     def events(self) -> Iterator[AnyMessage]:
         """What the hub says unasked, as it comes; ends with DoorError when the daemon leaves."""
