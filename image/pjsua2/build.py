@@ -23,7 +23,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tempfile
 import time
 import zipfile
@@ -326,8 +325,7 @@ def build(progress: Progress, refresh: bool) -> Path:
     debian_version, tarball = fetch(progress, log)
     with tempfile.TemporaryDirectory(prefix="pjsua2-", dir=CACHE) as scratch:
         progress.step(f"unpack {tarball.name}")
-        with tarfile.open(tarball) as archive:
-            archive.extractall(scratch, filter="data")
+        run(["tar", "-xf", str(tarball), "-C", scratch], log)
         source = next(Path(scratch).iterdir())
         pj_version = prepare(source)
         # A local version may hold letters, digits and dots only (PEP 440).
