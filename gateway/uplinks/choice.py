@@ -11,10 +11,13 @@ from gateway.messages import PathState
 from gateway.schema import Watching
 from gateway.uplinks.damping import Damper
 from gateway.uplinks.health import View
-from gateway.uplinks.model import Damped, Verify
+from gateway.uplinks.model import Damped, Measure, Verify
+from gateway.uplinks.quality import LEAVE_MOS
 
 BETTER_MOS = 0.3
-"""A brownout is left only for an uplink that sounds so much better."""
+"""A brownout is left only for an uplink that is known to sound so much better, and well by itself."""
+MEASURE_AGAIN_S = 60.0
+OUTAGE_PATIENCE_S = 3.0
 START_PATIENCE_S = 3.0
 """At the start an uplink earlier in the owner's order gets so long to prove itself."""
 
@@ -63,7 +66,7 @@ class Share:
 
 
 Event = Views | Calls | Order
-Action = Carry | Share | Verify | Damped
+Action = Carry | Share | Verify | Measure | Damped
 
 _CAUSES: dict[str, str] = {
     "disabled": "{0} was switched off",
@@ -96,6 +99,9 @@ class Choice:
         self._damped: frozenset[str] = frozenset()
         self._peace_since: dict[str, float] = {}
         self._verified_for = ""
+        self._outage = False
+        self._patient_until = 0.0
+        self._measure_at = now
         self._moving: frozenset[str] = frozenset()
         self.carrier = adopted
         """The uplink of the trunk; it stays when it fails and no other one is fit. Empty: none yet."""
@@ -172,8 +178,10 @@ class Choice:
             case None:
                 pass
         self.due = None
+        self._outage = self._outage or self.provider_silent
         actions += self._damp(now)
         actions += self._verify()
+        actions += self._measure(now)
         actions += self._choose_trunk(now)
         actions += self._choose_internet(now)
         return actions
@@ -230,6 +238,15 @@ class Choice:
         self._verified_for = self.carrier
         return [Verify(v.name) for v in self._views if v.name != self.carrier and v.trunk == "fit"]
 
+    def _measure(self, now: float) -> list[Action]:
+        """Once the carrier sounds bad, find out how the others would sound."""
+        carrier = self._view(self.carrier)
+        if carrier is None or carrier.state != "degraded" or now < self._measure_at:
+            return []
+        self._measure_at = now + MEASURE_AGAIN_S
+        self._wake(self._measure_at)
+        return [Measure(v.name) for v in self._views if v.trunk == "fit" and v.mos is None]
+
     def _choose_trunk(self, now: float) -> list[Action]:
         fit = [v for v in self._views if v.trunk == "fit" and v.name not in self._damped]
         carrier = self._view(self.carrier)
@@ -246,6 +263,8 @@ class Choice:
             fresh = [v for v in fit if v is not carrier]
             if not fresh:
                 return []
+            if carrier.state == "no_trunk" and (waiting := self._outage_ends(carrier, now)) is not None:
+                return waiting
             return self._carry(fresh[0], _CAUSES[carrier.state].format(carrier.name), failed=True, now=now)
         if (
             carrier.state == "degraded"
@@ -264,6 +283,18 @@ class Choice:
             return True
         return carrier.state == "no_trunk" and not any(v.trunk == "fit" for v in self._views)
 
+    def _outage_ends(self, carrier: View, now: float) -> list[Action] | None:
+        """After a provider's outage one uplink is always the first to notice: let the carrier look again."""
+        if self._outage:
+            self._outage = False
+            self._patient_until = now + OUTAGE_PATIENCE_S
+            self._wake(self._patient_until)
+            return [Verify(carrier.name)]
+        if now < self._patient_until:
+            self._wake(self._patient_until)
+            return []
+        return None
+
     def _start(self, fit: list[View], now: float) -> list[Action]:
         if not fit:
             return []
@@ -281,7 +312,7 @@ class Choice:
         return True
 
     def _better(self, carrier: View, fit: list[View]) -> View | None:
-        floor = (carrier.mos or 1.0) + BETTER_MOS
+        floor = max((carrier.mos or 1.0) + BETTER_MOS, LEAVE_MOS)
         others = (v for v in fit if v is not carrier and v.state == "up")
         return next((v for v in others if v.mos is not None and v.mos >= floor), None)
 
@@ -319,28 +350,26 @@ class Choice:
 
     # --- the Internet ---
 
+    def _may_recover(self, view: View) -> bool:
+        """It was good and is being tried: it keeps its place meanwhile."""
+        return view.internet == "pending" and view.name in self.internet
+
     def _choose_internet(self, now: float) -> list[Action]:
-        alive = [v for v in self._views if v.internet == "fit"]
-        ranked = sorted(alive, key=lambda v: v.name in self._damped)
-        current = self._view(self.internet[0]) if self.internet else None
-        if current is None and (not ranked or self._await_earlier(ranked[0], now)):
-            return []
-        failed = False
-        if current is not None:
-            if current.internet == "pending" and (current.state == "suspect" or not ranked):
-                ranked = [current, *(v for v in ranked if v is not current)]
-            elif current.internet == "unfit" and not ranked:
-                return []  # nowhere to go: what stands may come back
-            elif current.internet == "fit" and ranked[0] is not current:
-                clean_at = (ranked[0].internet_since_s or now) + self._watching.failback_after_s
-                if current.name in self._damped or now >= clean_at:
-                    pass
-                else:
-                    self._wake(clean_at)
-                    ranked = [current, *(v for v in ranked if v is not current)]
-            else:
-                failed = current.internet != "fit"
-        wanted = tuple(view.name for view in ranked)
+        pool = [v for v in self._views if v.internet == "fit" or self._may_recover(v)]
+        pool.sort(key=lambda v: v.name in self._damped)
+        current = self._view("".join(self.internet[:1]))
+        if not pool or (current is None and self._await_earlier(pool[0], now)):
+            return []  # nowhere to go: what stands may come back
+        first = next((v for v in pool if v.internet == "fit"), pool[0])
+        failed = current is not None and current not in pool
+        if current in pool and current is not first:
+            clean_at = (first.internet_since_s or now) + self._watching.failback_after_s
+            if pool.index(first) > pool.index(current):
+                first = current
+            elif now < clean_at:
+                self._wake(clean_at)
+                first = current
+        wanted = tuple(v.name for v in (first, *(v for v in pool if v is not first)))
         if wanted == self.internet:
             return []
         before = "".join(self.internet[:1])

@@ -5,6 +5,7 @@ Two machines of one table run side by side, `internet` (anything answers) and `p
 answers OPTIONS); with the facts of link, address and identity they make the one state of the uplink.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,6 +20,7 @@ from gateway.uplinks.model import (
     Identity,
     LinkSeen,
     LookAgain,
+    Measure,
     MediaBack,
     MediaSilent,
     ProbeAnswered,
@@ -30,7 +32,7 @@ from gateway.uplinks.model import (
 )
 from gateway.uplinks.observed import Observed
 from gateway.uplinks.probing import Lost, Schedule, pace
-from gateway.uplinks.quality import Quality
+from gateway.uplinks.quality import LEAST, Quality
 from gateway.uplinks.sentences import Facts, sentence
 
 ReachState = Literal["fresh", "alive", "suspect", "silent", "returning"]
@@ -48,6 +50,8 @@ REACH: dict[ReachState, dict[Signal, ReachState]] = {
 }
 
 BURST_MOST = 6
+BURST_LONGEST = 12
+FALSE_VERDICT = 1e-6
 STEADY = 4
 """Answers, without a loss between them, after which an outage is over."""
 _BURSTS: dict[tuple[str, ReachState], tuple[int, float]] = {
@@ -59,6 +63,7 @@ _BURSTS: dict[tuple[str, ReachState], tuple[int, float]] = {
     ("provider", "suspect"): (4, 0.015),
     ("provider", "returning"): (STEADY, 0.1),
 }
+MEASURE_GAP_S = 0.25
 LOOKS = 3
 LOOK_GAP_S = 0.5
 QUIET_PARDON_S = 1.0
@@ -77,6 +82,7 @@ Event = (
     | MediaSilent
     | MediaBack
     | Verify
+    | Measure
     | LookAgain
     | Damped
     | ProbeAnswered
@@ -189,15 +195,14 @@ class Health:
         expected = known.confirmed or (known.public if known.declared else None)
         return self.observed.contradicts(expected)
 
-    @property
-    def view(self) -> View:
+    def view(self, now: float) -> View:
         """The uplink as choice sees it."""
         return View(
             self.name,
             self.state,
             self._fitness_internet(),
             self._fitness_trunk(),
-            self.quality.mos,
+            self.quality.mos if self.quality.recent(now) else None,
             self._internet_since_s,
             self._trunk_since_s,
             self._silent_since_s(),
@@ -256,6 +261,11 @@ class Health:
                 case Verify():
                     self._doubt(self._internet, now, now)
                     self._doubt(self._provider, now, now)
+                    if self._provider.state == "silent":
+                        self._schedule.burst("look", self._options(LOOKS), LOOK_GAP_S, now)
+                case Measure():
+                    targets = _repeated(self._schedule.targets("icmp"), LEAST)[:LEAST]
+                    self._schedule.burst("measure", targets, MEASURE_GAP_S, now)
                 case LookAgain():
                     self._schedule.burst("look", self._options(LOOKS), LOOK_GAP_S, now)
                 case _:
@@ -329,8 +339,15 @@ class Health:
     def _burst(self, reach: _Reach, now: float) -> None:
         """Send what decides this reach: close together on suspicion, spread out while a path settles."""
         count, gap_s = _BURSTS[reach.name, reach.state]
+        if reach.state == "suspect":
+            count = max(count, self._enough())
         targets = self._mixed(count) if reach is self._internet else self._options(count)
         self._schedule.burst(reach.name, targets, gap_s, now)
+
+    def _enough(self) -> int:
+        """How many probes in a row a living line like this one loses once in 1 / FALSE_VERDICT bursts."""
+        loss = self.quality.loss or 0.0
+        return BURST_LONGEST if loss > 0.3 else math.ceil(math.log(FALSE_VERDICT, max(loss, 1e-9)))
 
     def _mixed(self, count: int) -> list[Target]:
         """Targets for a burst, the provider's and others by turns, each at least once up to BURST_MOST."""
@@ -414,7 +431,8 @@ class Health:
     def _lost(self, loss: Lost, now: float) -> None:
         reaches = [self._internet]
         if loss.target.kind == "options":
-            reaches.append(self._provider)
+            # In doubt, the provider is the provider's matter: the Internet was asked with the first miss.
+            reaches = [self._provider] if self._provider.state != "alive" else [*reaches, self._provider]
         if loss.counts and loss.target.kind != "stun":
             self.quality.add(None, now)
         for reach in reaches:
@@ -423,7 +441,8 @@ class Health:
                 self._schedule.cancel(reach.name)
         if loss.target.kind == "stun" or (self._internet.state == "alive" and self._set_aside(loss)):
             return
-        if loss.counts:
+        # A burst answers a doubt and raises none, or a lossy line would be probed without end.
+        if loss.counts and loss.regular:
             for reach in reaches:
                 self._doubt(reach, loss.sent_s, now)
 
@@ -449,6 +468,7 @@ class Health:
                 self._provider = _Reach("provider")
                 self._schedule.cancel("provider")
             else:
+                self._schedule.distrust("options")
                 self._repace(now)
         return changed
 

@@ -113,9 +113,13 @@ class Keeper:
         """Somebody may have changed the kernel: look before the next step."""
         self._actual = None
 
+    def restless(self, now: float) -> bool:
+        """Whether it is time to look, whatever the plan."""
+        return self._actual is None or (self.due is not None and self.due <= now)
+
     def needs(self, plan: KernelPlan, now: float) -> bool:
         """Whether `follow` has something to do."""
-        return plan != self._plan or self._actual is None or (self.due is not None and self.due <= now)
+        return plan != self._plan or self.restless(now)
 
     async def follow(
         self,

@@ -142,6 +142,13 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """Find out within some seconds how one uplink would sound: another one sounds bad."""
+
+    uplink: str
+
+
+@dataclass(frozen=True, slots=True)
 class LookAgain:
     """Ask the provider now which address it sees."""
 

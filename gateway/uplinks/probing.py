@@ -4,7 +4,7 @@ What is sent when, by one uplink: regular probes at the pace of its duty, bursts
 them are overdue. A target that stays silent while others answer is set aside: it costs no alarms.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.schema import Watching
 from gateway.uplinks.model import Duty, ProbeAnswered, ProbeKind, ProbeRefused, SendProbe, Target
@@ -13,7 +13,7 @@ MARGIN_S = 0.040
 """The least time beyond srtt: scheduling and queueing noise of a small box."""
 CEILING_S = 1.0
 """The longest wait for an answer, also before the first one (RFC 6298 §2.1)."""
-SET_ASIDE_AFTER = 3
+SET_ASIDE_AFTER = 5
 """Misses in a row after which a target no longer raises doubts, until it answers again."""
 SET_ASIDE_FACTOR = 10
 """A target set aside is asked this many times more rarely."""
@@ -47,12 +47,13 @@ def pace(duty: Duty, metered: bool, watching: Watching) -> Pace:
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A probe that is overdue or was refused. `counts`: its target was in good standing; `broke`: its
-    target had answered the one before."""
+    target had answered the one before; `regular`: it was not part of a burst."""
 
     target: Target
     sent_s: float
     counts: bool
     broke: bool
+    regular: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class _Flight:
     sent_s: float
     overdue_s: float
     burst: str
+    regular: bool
 
 
 class Schedule:
@@ -176,11 +178,11 @@ class Schedule:
         self._planned.sort(key=lambda planned: planned[0])
 
     def cancel(self, name: str) -> None:
-        """Drop what this burst has not sent yet; what is out counts as regular."""
+        """Drop what this burst has not sent yet; nobody waits for what is out."""
         self._planned = [p for p in self._planned if p[2] != name]
         for n, flight in self._flights.items():
             if flight.burst == name:
-                self._flights[n] = _Flight(flight.track, flight.sent_s, flight.overdue_s, "")
+                self._flights[n] = replace(flight, burst="")
 
     def open(self, name: str) -> bool:
         """Whether this burst still has probes to send or to wait for."""
@@ -241,7 +243,19 @@ class Schedule:
         flight = self._flights.pop(sequence)
         track = flight.track
         track.misses += 1
-        return Lost(track.target, flight.sent_s, counts=track.good, broke=track.misses == 1)
+        return Lost(
+            track.target,
+            flight.sent_s,
+            counts=track.good,
+            broke=track.misses == 1,
+            regular=flight.regular,
+        )
+
+    def distrust(self, kind: ProbeKind) -> None:
+        """All of this kind have fallen silent: their misses are no news until they answer again."""
+        for track in self._tracks.values():
+            if track.target.kind == kind:
+                track.good = False
 
     def set_aside(self, target: Target) -> bool:
         """Others answer and this one does not, time and again: it shall raise no doubts. True: so it is."""
@@ -253,7 +267,7 @@ class Schedule:
     def _send(self, track: _Track, burst: str, now: float) -> SendProbe:
         self._sequence = self._sequence % 0xFFFF + 1
         overdue_s = now + track.rtt.timeout_s
-        self._flights[self._sequence] = _Flight(track, now, overdue_s, burst)
+        self._flights[self._sequence] = _Flight(track, now, overdue_s, burst, not burst)
         self.bytes_sent += BYTES[track.target.kind]
         return SendProbe(self._uplink, track.target.kind, track.target.name, self._sequence)
 

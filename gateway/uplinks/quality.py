@@ -8,6 +8,7 @@ from gateway.emodel import mos
 WINDOW_S = 10.0
 LEAST = 20
 """A slow pace widens the window to this many probes, so that one loss does not look like a tenth."""
+RECENT_S = 30.0
 LEAVE_MOS = 3.5
 LEAVE_AFTER_S = 10.0
 RETURN_MOS = 3.9
@@ -24,6 +25,8 @@ class Quality:
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float | None]] = deque()
         self._turning_s: float | None = None
+        self._mos: float | None = None
+        self._judged = False
         self.degraded = False
 
     def add(self, rtt_s: float | None, now: float) -> None:
@@ -31,11 +34,13 @@ class Quality:
         self._samples.append((now, rtt_s))
         while len(self._samples) > LEAST and self._samples[0][0] < now - WINDOW_S:
             self._samples.popleft()
+        self._judged = False
         self.judge(now)
 
     def clear(self) -> None:
         """Forget the window: what was lost in an outage says nothing about what comes after it."""
         self._samples.clear()
+        self._judged = False
         self._turning_s = None
 
     @property
@@ -63,12 +68,21 @@ class Quality:
     @property
     def mos(self) -> float | None:
         """MOS of a call by this path; None while too little is known."""
-        if self.loss is None:
+        if not self._judged:
+            self._mos, self._judged = self._score(), True
+        return self._mos
+
+    def _score(self) -> float | None:
+        loss, rtt_ms = self.loss, self.rtt_ms
+        if loss is None:
             return None
-        if self.rtt_ms is None:
+        if rtt_ms is None:
             return 1.0
-        one_way = 1 - (1 - self.loss) ** 0.5
-        return mos(one_way, self.jitter_ms or 0.0, self.rtt_ms)
+        return mos(1 - (1 - loss) ** 0.5, self.jitter_ms or 0.0, rtt_ms)
+
+    def recent(self, now: float) -> bool:
+        """Whether the window tells of now: on a slow pace it can be minutes old."""
+        return len(self._samples) >= LEAST and self._samples[-LEAST][0] >= now - RECENT_S
 
     @property
     def due(self) -> float | None:

@@ -13,10 +13,10 @@ from ipaddress import ip_network
 from typing import Literal, Never, Protocol
 
 from gateway.errors import DoorError, RefusedError
-from gateway.inbox import Inbox
 from gateway.messages import Event, EventKind, MediaQuiet, Path, Paths, PathState, Server
 from gateway.schema import Lan, Ports, Settings, Trunk, Uplink, Watching
 from gateway.status import UplinkState, UplinkStatus
+from gateway.uplinks.choice import Action as Choices
 from gateway.uplinks.choice import Calls, Carry, Choice, Order, Share, Views
 from gateway.uplinks.health import Event as HealthEvent
 from gateway.uplinks.health import Health
@@ -34,6 +34,7 @@ from gateway.uplinks.model import (
     LeaseSeen,
     LinkSeen,
     LookAgain,
+    Measure,
     MediaBack,
     MediaSilent,
     Network,
@@ -50,6 +51,8 @@ CONFIRMING_S = 60.0
 """The longest that a confirmation call may leave by an unconfirmed address."""
 RESOLVE_AGAIN_S = 2.0
 RESOLVE_MOST_S = 3600.0
+LASTING_S = 1.0
+"""A state is told to the owner once it has lasted so long."""
 MEND_S = 1.0
 """A device that does not take its address is told again after so long."""
 TURN_S = 1.0
@@ -62,7 +65,7 @@ TURN_S = 1.0
 class Prober(Protocol):
     """Sends probes; posts ProbeAnswered or ProbeRefused to the room's inbox."""
 
-    def send(self, probe: SendProbe, path: UplinkPath, address: Address, port: int) -> None:
+    def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
         """From `path`'s own address, out of its device. Never raises for what the network does."""
 
 
@@ -82,6 +85,16 @@ class Resolved:
 
     servers: tuple[Server, ...]
     good_for_s: float
+
+
+class Post(Protocol):
+    """Where the doors post and the room reads: an Inbox."""
+
+    def post(self, item: "Input") -> None:
+        """Safe from any thread."""
+
+    async def next(self, until: float | None = None) -> "Input | None":
+        """The oldest item, or None once the loop's time has reached `until`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +205,7 @@ class Watch:
         self,
         settings: Settings,
         doors: Doors,
-        inbox: "Inbox[Input]",
+        inbox: Post,
         confirmed: Mapping[str, Confirmed],
         publish: Callable[[Output], None],
         *,
@@ -234,9 +247,10 @@ class Watch:
         self._known: dict[str, tuple[Identity, TargetsKnown]] = {}
         self._leases: dict[str, tuple[Address | None, Address]] = {}
         self._shed: list[tuple[str, Interface]] = []
-        self._mend_at: dict[str, float] = {}
+        self._mended_at: dict[str, float] = {}
         self._complete = False
         self._said: dict[str, str] = {}
+        self._stamp = 0
         self._shown: object = None
         self._last_own: dict[str, Address] = {}
 
@@ -274,6 +288,10 @@ class Watch:
     def standing(self) -> bool:
         """Routes and guard are in the kernel as planned."""
         return self._keeper.stands
+
+    def confirming(self) -> frozenset[str]:
+        """Uplinks that a confirmation call may leave by, though their address is not confirmed."""
+        return frozenset(self._confirming)
 
     def probe_bytes(self) -> dict[str, int]:
         """IP bytes that probes have cost each uplink since the start, answers included."""
@@ -338,7 +356,7 @@ class Watch:
                 event = await self._inbox.next(until=self.due())
                 self._beat(self._clock())
                 await self.turn(event)
-                self._resolve(tasks)
+                self.resolve(tasks)
 
     async def adopt(self) -> None:
         """Take over what an earlier run left in the kernel: nothing is flushed, the trunk stays."""
@@ -362,7 +380,8 @@ class Watch:
         for name, health in self._healths.items():
             if health.due is not None and health.due <= now:
                 self._tell(name, None, now)
-        self._decide(now)
+        if self._surveyed():
+            self._decide(now)
         await self._act(now)
 
     # --- in ---
@@ -387,11 +406,13 @@ class Watch:
                 self._ordered.append(event)
             case _Confirmations(confirmed):
                 self._confirmed = dict(confirmed)
+                self._stamp += 1
                 self._identify(now)
             case _Admit(uplink):
                 self._admit(event, now)
             case _Release(uplink):
                 self._confirming.pop(uplink, None)
+                self._stamp += 1
             case _Observe(uplink) if uplink in self._healths:
                 self._observing.append(event)
                 self._tell(uplink, LookAgain(), now)
@@ -413,6 +434,7 @@ class Watch:
             elif isinstance(event, AddressesSeen):
                 wire = self._with_adopted_lease(wire, event)
             self._wires[name] = wire
+            self._stamp += 1
             if not isinstance(event, LeaseSeen):
                 self._tell(name, event, now)
         self._identify(now)
@@ -452,6 +474,7 @@ class Watch:
             self._resolve_at = now + event.found.good_for_s
             self._said.pop("dns", None)
             if event.found.servers != self._servers:
+                self._stamp += 1
                 self._servers = event.found.servers
                 self._publish(ServersKnown(self._servers))
         self._identify(now)
@@ -464,7 +487,7 @@ class Watch:
                 case SendProbe():
                     self._send(action)
                 case HealthChanged():
-                    self._changed(action)
+                    pass  # told once it has lasted: see _announce
 
     def _send(self, probe: SendProbe) -> None:
         wire = self._wires[probe.uplink]
@@ -483,7 +506,7 @@ class Watch:
         """Choice and health talk until neither has news."""
         events: list[Views | Calls | Order | None] = [*self._ordered]
         self._ordered.clear()
-        views = Views(tuple(health.view for health in self._healths.values()))
+        views = Views(tuple(health.view(now) for health in self._healths.values()))
         if views != self._viewed or (self._choice.due is not None and self._choice.due <= now):
             events.insert(0, views)
         for _ in range(2 * len(self._wires) + 2):
@@ -493,18 +516,18 @@ class Watch:
                 for action in self._choice.receive(event, now):
                     self._take_order(action, now)
             self._viewed = views
-            views = Views(tuple(health.view for health in self._healths.values()))
+            views = Views(tuple(health.view(now) for health in self._healths.values()))
             events = [views] if views != self._viewed else []
 
-    def _take_order(self, action: Carry | Share | Verify | Damped, now: float) -> None:
+    def _take_order(self, action: Choices, now: float) -> None:
         match action:
-            case Verify(uplink) | Damped(uplink):
+            case Verify(uplink) | Measure(uplink) | Damped(uplink):
                 self._tell(uplink, action, now)
             case Carry():
                 self._switch = action
                 self._cause = action.cause
                 old = self._healths.get(action.before)
-                if action.failed and old is not None and old.view.internet == "unfit":
+                if action.failed and old is not None and old.view(now).internet == "unfit":
                     self._forget.add(self._wires[action.before].index)
                 self._assign_duties(now)
             case Share(uplinks, before, failed):
@@ -526,9 +549,31 @@ class Watch:
         self._assign_duties(now)
         for uplink in [u for u, until in self._confirming.items() if until <= now]:
             del self._confirming[uplink]
+            self._stamp += 1
         await self._address(now)
-        if not self._surveyed():
-            return
+        if self._surveyed() and (self._news() or self._keeper.restless(now)):
+            await self._keep(now)
+        self._announce(now)
+
+    def _news(self) -> bool:
+        """Whether anything that kernel, calls process or clients are told has changed; measurements do not
+        count."""
+        news = (
+            self._stamp,
+            self._choice.carrier,
+            self._choice.active,
+            self._choice.internet,
+            self._choice.provider_silent,
+            tuple((h.state, h.drifted, h.observed.address) for h in self._healths.values()),
+            tuple(self._choice.path_state(name) for name in self._wires),
+        )
+        if news == self._shown:
+            return bool(self._admitting)
+        self._shown = news
+        return True
+
+    async def _keep(self, now: float) -> None:
+        """Lead kernel, guard, calls process and clients to what has been decided."""
         plan = self._plan()
         if self._keeper.needs(plan, now):
             forget, self._forget = frozenset(self._forget), set()
@@ -543,7 +588,7 @@ class Watch:
         for admit in self._admitting:
             self._settle_admission(admit)
         self._admitting.clear()
-        self._show()
+        self._publish(PictureChanged())
 
     async def _address(self, now: float) -> None:
         """Put missing addresses on their devices and take lost leases away; foreign addresses stay."""
@@ -552,15 +597,20 @@ class Watch:
             if interface not in wire.interfaces:
                 await self._keeper.shed(device, interface)
         self._shed.clear()
-        for name, wire in self._wires.items():
-            if self._mend_at.get(name, now) > now or not wire.uplink.enabled:
-                continue
-            if wire.link.present and not wire.link.up:
-                await self._keeper.raise_link(wire.uplink.device)
-                self._mend_at[name] = now + MEND_S
+        for wire in self._wires.values():
+            device = wire.uplink.device
+            if wire.uplink.enabled and wire.link.present and not wire.link.up and self._try_now(device, now):
+                await self._keeper.raise_link(device)
             for interface in wire.missing:
-                await self._keeper.bear(wire.uplink.device, interface)
-                self._mend_at[name] = now + MEND_S
+                if self._try_now(f"{device} {interface}", now):
+                    await self._keeper.bear(device, interface)
+
+    def _try_now(self, what: str, now: float) -> bool:
+        """True at most once in MEND_S."""
+        if self._mended_at.get(what, now - MEND_S) > now - MEND_S:
+            return False
+        self._mended_at[what] = now
+        return True
 
     def _surveyed(self) -> bool:
         """Every device has been seen once: before that, a plan would tear down what an earlier run left."""
@@ -604,6 +654,7 @@ class Watch:
             event.done.set_exception(error)
             return
         self._confirming[event.uplink] = now + CONFIRMING_S
+        self._stamp += 1
         self._admitting.append(event)
 
     def _settle_admission(self, event: _Admit) -> None:
@@ -613,6 +664,7 @@ class Watch:
             event.done.set_result(self._path(event.uplink))
             return
         self._confirming.pop(event.uplink, None)
+        self._stamp += 1
         event.done.set_exception(
             RefusedError("the guard is missing", where=event.uplink, remedy="See: journalctl -u gateway")
         )
@@ -627,7 +679,7 @@ class Watch:
 
     # --- names ---
 
-    def _resolve(self, tasks: asyncio.TaskGroup) -> None:
+    def resolve(self, tasks: asyncio.TaskGroup) -> None:
         """Look names up in a task of its own: the loop never waits for DNS."""
         names = tuple(s for s in self._watching.stun_servers if address_of(s) is None)
         wanted = bool(names) or not literal_servers(self._trunk)
@@ -670,14 +722,14 @@ class Watch:
             self._paths = new
             self._publish(PictureChanged())
 
-    def _changed(self, change: HealthChanged) -> None:
-        """One line of the timeline for what an owner would call news."""
-        if change.state in ("suspect", "probing") or self._said.get(change.uplink) == change.state:
-            return
-        news = change.uplink in self._said or change.state != "up"
-        self._said[change.uplink] = change.state
-        if news and (not self._choice.damped(change.uplink) or change.state == "damped"):
-            self._note("uplink", change.sentence, change.uplink)
+    def _announce(self, now: float) -> None:
+        """One line of the timeline for a state that has lasted; what flickers is not news."""
+        for name, health in self._healths.items():
+            before = self._said.get(name, "up")
+            if health.state in ("suspect", "probing", before) or now < health.since_s + LASTING_S:
+                continue
+            self._said[name] = health.state
+            self._note("uplink", health.sentence, name)
 
     def _say_switch(self, switch: Carry, decided_s: float) -> None:
         took_s = self._clock() - decided_s
@@ -697,19 +749,6 @@ class Watch:
 
     def _note(self, kind: EventKind, text: str, uplink: str = "") -> None:
         self._publish(Event(at=self._wall(), kind=kind, text=text, uplink=uplink))
-
-    def _show(self) -> None:
-        """Tell the hub when something that people see has changed; measurements alone do not count."""
-        shown = (
-            tuple((h.state, h.observed.address, self._confirmed.get(n)) for n, h in self._healths.items()),
-            self._choice.active,
-            self._choice.internet[:1],
-            self._keeper.guard_stands,
-            self._choice.provider_silent,
-        )
-        if shown != self._shown:
-            self._shown = shown
-            self._publish(PictureChanged())
 
     def _status(self, name: str) -> UplinkStatus:
         wire, health, confirmed = self._wires[name], self._healths[name], self._confirmed.get(name)

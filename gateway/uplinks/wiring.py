@@ -3,6 +3,7 @@ for the kernel, the probes and its identity. Pure.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from ipaddress import ip_address
 
 from gateway.messages import Server
@@ -33,7 +34,7 @@ class Ask:
     resolvers: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wire:
     """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP."""
 
@@ -65,14 +66,14 @@ class Wire:
             case LeaseSeen():
                 return replace(self, lease=event)
 
-    @property
+    @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
         """The addresses that its device shall bear, IPv4 first: the first is the one for the trunk."""
         if self.uplink.dhcp:
             return (self.lease.address,) if self.lease.address is not None else ()
         return tuple(sorted(self.uplink.addresses, key=lambda interface: interface.version))
 
-    @property
+    @cached_property
     def own(self) -> Address | None:
         """The address that trunk traffic bears on the wire."""
         return next((interface.ip for interface in self.interfaces), None)
@@ -82,7 +83,7 @@ class Wire:
         """The resolvers to ask through this uplink."""
         return self.uplink.resolvers or self.lease.resolvers
 
-    @property
+    @cached_property
     def missing(self) -> tuple[Interface, ...]:
         """Addresses that its device shall bear and does not."""
         if not self.uplink.enabled or not (self.link.present and self.link.up):

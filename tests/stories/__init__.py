@@ -1,0 +1,1 @@
+"""Whole rooms and the whole gateway, told as stories on a clock that jumps."""
