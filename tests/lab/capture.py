@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import select
 import struct
 import subprocess
@@ -90,9 +91,10 @@ class Capture:
         said = b""
         while b"listening on" not in said:
             ready, _, _ = select.select([self._child.stderr], [], [], 5)
-            line = self._child.stderr.readline() if ready else b""
-            said += line
-            if not line:
+            # not readline: a line that it has buffered already would be waited for in vain
+            more = os.read(self._child.stderr.fileno(), 4096) if ready else b""
+            said += more
+            if not more:
                 raise LabError(f"tcpdump in {name}: {said.decode(errors='replace').strip()}")
         self._learn_devices()
 
