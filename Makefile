@@ -31,7 +31,7 @@ prepare-lab:
 	@tools/prepare lab
 
 demo: prepare-lab
-	@$(BIN)/python -m tests.lab.demo
+	@$(BIN)/python -m tests.demo
 
 test: prepare-lab lint types unit-security
 	@$(BIN)/pytest -m 'not slow'

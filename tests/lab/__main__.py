@@ -85,6 +85,24 @@ def obey(lab: Lab, words: list[str]) -> str:
     return "done"
 
 
+def prompt(lab: Lab) -> None:
+    """Obey commands from stdin until `quit`; without stdin, wait for a signal."""
+    while True:
+        print("lab> ", end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            signal.pause()
+        words = line.split()
+        if words[:1] == ["quit"]:
+            return
+        if not words:
+            continue
+        try:
+            print(obey(lab, words))
+        except (LabError, ValueError) as error:
+            print(error)
+
+
 def main() -> int:
     """Exit code 0 after quit or Ctrl-C, 1 if the laboratory cannot be built."""
     parser = argparse.ArgumentParser(prog="tests.lab", description="the laboratory, to play with")
@@ -97,20 +115,8 @@ def main() -> int:
     try:
         with Lab(given.logs, configure_routes=given.configure, rtt_ms=given.rtt_ms) as lab:
             print(show(lab), flush=True)
-            while True:
-                print("lab> ", end="", flush=True)
-                line = sys.stdin.readline()
-                if not line:
-                    signal.pause()
-                words = line.split()
-                if words[:1] == ["quit"]:
-                    return 0
-                if not words:
-                    continue
-                try:
-                    print(obey(lab, words))
-                except (LabError, ValueError) as error:
-                    print(error)
+            prompt(lab)
+            return 0
     except KeyboardInterrupt:
         return 0
     except LabError as error:
