@@ -5,7 +5,9 @@ One call goes on from uplink to uplink: whatever carries it is cut (carrier) or 
 damping, and adopts what stands.
 """
 
+import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,12 +15,14 @@ from tests.bench import scene
 from tests.bench.figures import ASTERISK, DPINGER, MWAN3, OPNSENSE, Figure
 from tests.bench.scene import Scene
 from tests.lab import plan
+from tests.lab.capture import Packet
 from tests.lab.farend import FarCall
 from tests.lab.netns import LabError
 
 Cut = Literal["carrier", "blackhole"]
 RTT_MS = plan.DEFAULT_RTT_MS
 SPAN_S = 2.0
+BURST_GAP_S = 0.016
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class _Times:
     invite: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     decided: list[float] = field(default_factory=list)
+    suspected: list[float] = field(default_factory=list)
+    proved: list[float] = field(default_factory=list)
     silence_far: list[float] = field(default_factory=list)
     silence_box: list[float] = field(default_factory=list)
 
@@ -57,7 +63,10 @@ def run(quick: bool) -> list[Figure]:
 
 def _one(stage: Scene, call: FarCall, kind: Cut, times: _Times) -> None:
     old = stage.active()
-    with stage.capture() as capture, stage.routes_watched() as routes:
+    with (
+        stage.capture(expression=f"({scene.TO_PROVIDER}) or icmp") as capture,
+        stage.routes_watched() as routes,
+    ):
         time.sleep(0.15)
         at = stage.lab.cut_carrier(old) if kind == "carrier" else stage.lab.blackhole(old)
         time.sleep(SPAN_S)
@@ -76,17 +85,29 @@ def _one(stage: Scene, call: FarCall, kind: Cut, times: _Times) -> None:
         times.decided.append((invites[0].at_s - last) * 1000)
         times.invite.append((invites[0].at_s - at) * 1000)
         times.answered += [(t - invites[0].at_s) * 1000 for t in answers if t > invites[0].at_s][:1]
+        times.suspected += [(t - last) * 1000 for t in _burst(packets, old, last)]
+        times.proved += [(changes[0] - t) * 1000 for t in _burst(packets, old, last) if changes]
     times.route += [(t - at) * 1000 for t in changes[:1]]
     span = at - 0.1, at + SPAN_S - 0.2
     times.silence_far.append(scene.largest_gap_ms(at_far, *span))
     times.silence_box.append(scene.largest_gap_ms(heard, *span))
 
 
+def _burst(packets: list[Packet], old: plan.Uplink, since_s: float) -> list[float]:
+    """When the probes that follow one another closely began, if they did: regular ones are far apart."""
+    asked = [
+        p.at_s
+        for p in packets
+        if p.outgoing and p.device == old.device and p.protocol == "icmp" and p.at_s > since_s
+    ]
+    return [a for a, b in itertools.pairwise(asked) if b - a < BURST_GAP_S][:1]
+
+
 def _figures(times: dict[Cut, _Times]) -> list[Figure]:
     carrier, hole = times["carrier"], times["blackhole"]
     watchers = (MWAN3, OPNSENSE, DPINGER)
 
-    def steps(of: _Times) -> dict[str, list[float]]:
+    def steps(of: _Times) -> dict[str, Sequence[float]]:
         return {
             "cut -> route of the trunk changed": of.route,
             "cut -> re-INVITE on the new path": of.invite,
@@ -112,7 +133,11 @@ def _figures(times: dict[Cut, _Times]) -> list[Figure]:
             200 + RTT_MS,
             anchors=watchers,
             note="last RTP that came in by the old path -> first INVITE on the new one, both on the wire",
-            steps=steps(hole),
+            steps={
+                "last RTP in -> burst of probes": hole.suspected,
+                "burst of probes -> route of the trunk changed": hole.proved,
+                **steps(hole),
+            },
         ),
         silence("silence at the far end, carrier loss", carrier.silence_far, 100 + 2 * RTT_MS),
         silence("silence at the box, carrier loss", carrier.silence_box, 100 + 2 * RTT_MS),
