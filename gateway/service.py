@@ -3,6 +3,7 @@
 Law: the watchdog is fed only while every loop beats; a loop that hangs brings the process down (law 20).
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -86,14 +87,11 @@ _PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (l
 
 
 def fields(record: logging.LogRecord) -> dict[str, str]:
-    """The journal fields of a record: what was given as `extra`, upper case, and where it was said."""
+    """The journal fields of a record: what was given as `extra`, upper case; its weight and its logger."""
     extra = {name.upper(): str(value) for name, value in vars(record).items() if name not in _PLAIN}
     return {name: value for name, value in extra.items() if _FIELD.fullmatch(name)} | {
         "PRIORITY": str(next((p for level, p in _PRIORITY if record.levelno >= level), 7)),
         "LOGGER": record.name,
-        "CODE_FILE": record.pathname,
-        "CODE_LINE": str(record.lineno),
-        "CODE_FUNC": record.funcName or "",
     }
 
 
@@ -110,9 +108,17 @@ class JournalHandler(logging.Handler):
             text = record.getMessage()
             if record.exc_info:
                 text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-            self._send(text, SYSLOG_IDENTIFIER=self._identifier, **fields(record))
-        except Exception:  # noqa: BLE001  (a log line must never end a call)
-            self.handleError(record)
+            self._send(
+                text,
+                CODE_FILE=record.pathname,
+                CODE_LINE=record.lineno,
+                CODE_FUNC=record.funcName or "",
+                SYSLOG_IDENTIFIER=self._identifier,
+                **fields(record),
+            )
+        except Exception as error:  # noqa: BLE001  (a log line must never end a call)
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"{record.levelname} {record.name}: {record.msg!r} (not logged: {error})\n")
 
 
 def log_to_journal_or_stderr(
