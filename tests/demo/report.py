@@ -72,7 +72,7 @@ class Report:
     def quote(self, text: str) -> None:
         """What a program printed, line by line as it is."""
         for line in text.rstrip().splitlines():
-            self.tell(f"{'':{_INDENT}}{line}".rstrip())
+            self.tell(f"    {line}".rstrip())
 
     def claim(self, holds: bool, text: str, *figures: Figure) -> bool:
         """True only if it holds and every figure is within its limit. Figures are told after the text."""
@@ -85,6 +85,10 @@ class Report:
         self.lines.append(line)
         for text in laid_out(line, self.colour):
             self.tell(text)
+
+    def keep(self, *figures: Figure) -> None:
+        """Figures for the record alone."""
+        self.figures += figures
 
     @property
     def failed(self) -> list[Line]:

@@ -68,26 +68,19 @@ def lost(sequences: Sequence[int]) -> int:
 @dataclass(frozen=True, slots=True)
 class Played:
     """A phone's recording, laid over the packets that came to its box. `start_s`: when its first sample was
-    played, at the earliest; `genuine`: for each 20 ms, whether they are what the far end sent."""
+    played, at the earliest; `genuine`: stretches (first sample, one after the last) that the far end sent."""
 
     start_s: float
-    genuine: tuple[bool, ...]
+    genuine: tuple[tuple[int, int], ...]
 
     def longest_silence(self, from_s: float, to_s: float) -> Silence | None:
-        """The longest time that begins within the window and in which nothing was the far end's; None if the
-        recording does not reach so far."""
-        first = max(0, round((from_s - self.start_s) / rtp.FRAME_S))
-        last = round((to_s - self.start_s) / rtp.FRAME_S)
-        if first >= last or last > len(self.genuine):
+        """The longest time within which nothing was the far end's, among those that begin or end within the
+        window; None if the recording does not reach so far."""
+        edges = [(self.start_s + a / RATE_HZ, self.start_s + b / RATE_HZ) for a, b in self.genuine]
+        if not edges or edges[0][0] > from_s or edges[-1][1] < to_s:
             return None
-        longest, run = Silence(from_s, 0.0), 0
-        for number in range(first, len(self.genuine)):
-            run = 0 if self.genuine[number] else run + 1
-            if run * rtp.FRAME_S > longest.length_s:
-                longest = Silence(self.start_s + (number + 1 - run) * rtp.FRAME_S, run * rtp.FRAME_S)
-            if number >= last and run == 0:
-                break
-        return longest
+        holes = [Silence(a[1], b[0] - a[1]) for a, b in pairwise(edges) if a[1] < to_s and b[0] > from_s]
+        return max(holes, key=lambda hole: hole.length_s, default=Silence(from_s, 0.0))
 
 
 def lay_over(samples: "array[int]", packets: Sequence[tuple[float, bytes]]) -> Played | None:
@@ -103,18 +96,27 @@ def lay_over(samples: "array[int]", packets: Sequence[tuple[float, bytes]]) -> P
             repeated.add(frame)
         arrivals[frame] = at_s
     raw, size = samples.tobytes(), 2 * rtp.FRAME_SAMPLES
-    frames = [raw[at : at + size] for at in range(0, len(raw) - size + 1, size)]
-    starts = [
-        arrivals[frame] - number * rtp.FRAME_S
-        for number, frame in enumerate(frames)
-        if frame in arrivals and frame not in repeated
-    ]
+    genuine: list[tuple[int, int]] = []
+    starts: list[float] = []
+    at = 0
+    while at + size <= len(raw):
+        frame = raw[at : at + size]
+        if frame not in arrivals:
+            at += 2
+            continue
+        first, last = at // 2, at // 2 + rtp.FRAME_SAMPLES
+        if genuine and genuine[-1][1] == first:
+            first = genuine.pop()[0]
+        genuine.append((first, last))
+        if frame not in repeated:
+            starts.append(arrivals[frame] - at / 2 / RATE_HZ)
+        at += size
     if not starts:
         return None
-    # No frame is played before it came: the latest of these starts is the earliest possible one. A stray
-    # late packet must not set it, so the jitter of the 2 % latest is left out.
+    # No frame is played before it came, so the latest of these starts is the earliest possible one. A stray
+    # late packet must not set it: the latest 2 % are left out.
     starts.sort()
-    return Played(starts[int(0.98 * (len(starts) - 1))], tuple(frame in arrivals for frame in frames))
+    return Played(starts[int(0.98 * (len(starts) - 1))], tuple(genuine))
 
 
 def lane(samples: "array[int]", start_s: float, from_s: float, to_s: float, step_s: float = 0.006) -> Lane:
