@@ -35,7 +35,7 @@ DOORS = {
     *("phones/usb", "phones/slic", "phones/dsp"),
     *("settings/store", "settings/confirmations", "settings/vault"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
-    *("uplinks/sysfs",),
+    *("uplinks/rtnl", "uplinks/sysfs"),
 }
 # What a door takes and gives: plain values, so everybody in the room may name them.
 VALUES = {"calls/sip/values"}

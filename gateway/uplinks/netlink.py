@@ -1,14 +1,14 @@
 """Door: pyroute2. The kernel's links, addresses, routes, rules and connections, as values of this room.
 
 Events and commands use separate sockets, for an overrun (ENOBUFS) kills the socket that it meets: the event
-socket is then rebuilt, everything is listed anew, and KernelChanged asks for a reconciliation.
+socket is then rebuilt, everything is listed anew, and KernelChanged asks for a reconciliation. Routes and
+rules go by rtnl.py.
 """
 
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from inspect import isawaitable
 from ipaddress import ip_interface
 from typing import Any, Final
@@ -20,24 +20,19 @@ from gateway.errors import DoorError
 from gateway.inbox import Inbox
 from gateway.uplinks.arp import Arp
 from gateway.uplinks.model import (
-    PROTOCOL,
     AddressesSeen,
     Interface,
     KernelChanged,
     LinkSeen,
 )
-from gateway.uplinks.netforms import FAMILY, VERSION, route_form, route_of, rule_form, rule_of
 from gateway.uplinks.routes import (
     MARK_MASK,
     TABLES,
-    Add,
     Change,
-    Delete,
     Item,
-    Replace,
-    Rule,
     flow_mark,
 )
+from gateway.uplinks.rtnl import Rtnl
 from gateway.uplinks.sysfs import Carrier, forward_ipv4, prepare_uplink
 
 CARRIER_POLL_S: Final = 0.025
@@ -50,6 +45,7 @@ _GROUPS: Final = (
     | rtnl.RTMGRP_IPV4_RULE
     | 0x40000  # RTNLGRP_IPV6_RULE (19), which has no RTMGRP_ name
 )
+_FAMILY: Final = {4: 2, 6: 10}
 _IFF_UP: Final = 1
 _LOWER_UP: Final = 0x10000
 _DADFAILED, _DEPRECATED, _TENTATIVE = 0x08, 0x20, 0x40
@@ -74,6 +70,7 @@ class Kernel:
         self._addresses: dict[int, dict[Interface, int]] = {}
         self._told: dict[str, AddressesSeen] = {}
         self._arp = Arp(self._claims_changed)
+        self._rtnl: Rtnl | None = None
         self._commands: AsyncIPRoute | None = None
         self._events: AsyncIPRoute | None = None
         self._conntrack: AsyncConntrack | None = None
@@ -82,6 +79,7 @@ class Kernel:
 
     async def open(self) -> None:
         """Open the sockets, set what routing relies on, and list what is there."""
+        self._rtnl = Rtnl()
         self._commands = await _socket()
         self._events = await _socket(_GROUPS)
         self._conntrack = AsyncConntrack()
@@ -95,6 +93,8 @@ class Kernel:
         for carrier in self._carriers.values():
             carrier.close()
         self._arp.close()
+        if self._rtnl is not None:
+            self._rtnl.close()
         for socket in (self._commands, self._events, self._conntrack):
             if socket is not None:
                 await _close(socket)
@@ -163,14 +163,11 @@ class Kernel:
                 self._see_addresses(device)
                 if event == "RTM_DELADDR":
                     self._inbox.post(KernelChanged(f"an address of {device} went, and routes with it"))
-        elif message["header"]["pid"] not in self._own_ports():
+        elif self._rtnl is None or message["header"]["pid"] != self._rtnl.port:
             if event.endswith("ROUTE") and message.get("RTA_TABLE", message["table"]) in TABLES:
                 self._inbox.post(KernelChanged("a route in our tables was changed by somebody else"))
             elif event.endswith("RULE"):
                 self._inbox.post(KernelChanged("a routing rule was changed by somebody else"))
-
-    def _own_ports(self) -> tuple[int, ...]:
-        return () if self._commands is None else (self._commands.status["epid"],)
 
     def _heard_link(self, message: Any, gone: bool) -> None:
         index, name = message["index"], message.get("IFLA_IFNAME")
@@ -240,30 +237,14 @@ class Kernel:
 
     async def snapshot(self) -> frozenset[Item]:
         """All routes and rules of both families that bear our protocol number."""
-        items: set[Item] = set()
-        for family in VERSION:
-            for message in await self._ask("list routes", partial(_routes_of, family)):
-                route = route_of(message, self._names)
-                if route is not None:
-                    items.add(route)
-            for message in await self._ask("list rules", partial(_rules_of, family)):
-                if message.get("FRA_PROTOCOL") == PROTOCOL:
-                    items.add(rule_of(message))
-        return frozenset(items)
+        return self._routing().snapshot(self._names)
 
     async def apply(self, changes: Iterable[Change]) -> None:
         """Make `changes`, one after the other; stops at the first that the kernel refuses.
 
         What is already so is no error (EEXIST on add, ESRCH and ENOENT on delete).
         """
-        for change in changes:
-            match change:
-                case Add(item):
-                    await self._change("add", item, errno.EEXIST)
-                case Replace(_, new):
-                    await self._change("replace", new)
-                case Delete(item):
-                    await self._change("del", item, errno.ESRCH, errno.ENOENT, errno.ENODEV)
+        self._routing().apply(changes, {name: index for index, name in self._names.items()})
 
     async def set_address(self, device: str, address: Interface, instead_of: Interface | None = None) -> None:
         """Put `address` on `device` and take `instead_of` away, then tell the wire (gratuitous ARP)."""
@@ -276,7 +257,7 @@ class Kernel:
             lambda k: k.addr(
                 "add",
                 index=index,
-                family=FAMILY[address.version],
+                family=_FAMILY[address.version],
                 address=str(address.ip),
                 prefixlen=address.network.prefixlen,
                 **extra,
@@ -298,7 +279,7 @@ class Kernel:
             lambda k: k.addr(
                 "del",
                 index=link.ifindex,
-                family=FAMILY[address.version],
+                family=_FAMILY[address.version],
                 address=str(address.ip),
                 prefixlen=address.network.prefixlen,
             ),
@@ -320,8 +301,6 @@ class Kernel:
         except (exceptions.NetlinkError, OSError) as error:
             raise _refused("forget connections", error) from None
 
-    # --- to and from the kernel's form ------------------------------------------------------------------
-
     def _index(self, device: str) -> int:
         link = self._links.get(device)
         if link is None or not link.present:
@@ -331,18 +310,10 @@ class Kernel:
             raise DoorError("there is no such network device", where=device, remedy="Plug it in or rename it")
         return link.ifindex
 
-    async def _change(self, verb: str, item: Item, *fine: int) -> None:
-        if isinstance(item, Rule):
-            form = rule_form(item)
-            await self._ask(f"{verb} rule {item}", lambda k: k.rule(verb, **form), *fine)
-            return
-        index = 0
-        if item.kind == "unicast":
-            if verb == "del" and item.device not in self._names.values():
-                return  # it went with its device
-            index = self._index(item.device)
-        form = route_form(item, index)
-        await self._ask(f"{verb} route {item}", lambda k: k.route(verb, **form), *fine)
+    def _routing(self) -> Rtnl:
+        if self._rtnl is None:
+            raise _closed()
+        return self._rtnl
 
     async def _ask(self, what: str, ask: Callable[[AsyncIPRoute], Awaitable[Any]], *fine: int) -> Any:
         if self._commands is None:
@@ -365,16 +336,8 @@ class Kernel:
 
 async def _socket(groups: int = 0) -> AsyncIPRoute:
     socket = AsyncIPRoute(strict_check=True, ext_ack=True)
-    await socket.bind(groups)  # a port number of its own tells our changes from other people's
+    await socket.bind(groups)
     return socket
-
-
-async def _routes_of(family: int, kernel: AsyncIPRoute) -> list[Any]:
-    return await _dump(kernel.route("dump", family=family, proto=PROTOCOL))
-
-
-async def _rules_of(family: int, kernel: AsyncIPRoute) -> list[Any]:
-    return await _dump(kernel.rule("dump", family=family))
 
 
 async def _close(socket: AsyncIPRoute | AsyncConntrack) -> None:

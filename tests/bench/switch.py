@@ -48,14 +48,14 @@ def run(quick: bool) -> list[Figure]:
             5.0,
             judged="p50",
             steps=steps,
-            note=f"3 uplinks, IPv4 and IPv6, an office with {CONNECTIONS} connections of the uplink that dies",
+            note=f"3 uplinks, IPv4 and IPv6, an office, {CONNECTIONS} connections of the uplink that dies",
         ),
         Figure(
             "carrier loss -> heard by the daemon",
             "ms",
             heard,
             60.0,
-            note="far end set down -> LinkSeen; carrier polled every 25 ms beside netlink; includes `ip` itself",
+            note="far end set down -> LinkSeen; polled every 25 ms beside netlink; with the run of `ip`",
         ),
     ]
 
