@@ -45,7 +45,7 @@ from gateway.uplinks.model import (
     UplinkPath,
     Verify,
 )
-from gateway.uplinks.wiring import Ask, Wire, address_of, endpoint, literal_servers
+from gateway.uplinks.wiring import Ask, Resolved, Wire, address_of, endpoint, literal_servers
 
 CONFIRMING_S = 60.0
 """The longest that a confirmation call may leave by an unconfirmed address."""
@@ -72,19 +72,11 @@ class Prober(Protocol):
 class Resolver(Protocol):
     """Asks the resolvers of the uplinks."""
 
-    async def servers(self, trunk: Trunk, asks: tuple[Ask, ...]) -> "Resolved":
+    async def servers(self, trunk: Trunk, asks: tuple[Ask, ...]) -> Resolved:
         """The trunk's servers in the order of RFC 2782. Raises DoorError when no resolver answers."""
 
     async def endpoints(self, names: tuple[str, ...], asks: tuple[Ask, ...]) -> tuple[str, ...]:
         """`address:port` for each `host:port` that resolves; the others are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Servers in order, and for how long they are good."""
-
-    servers: tuple[Server, ...]
-    good_for_s: float
 
 
 class Post(Protocol):
@@ -615,7 +607,10 @@ class Watch:
     def _surveyed(self) -> bool:
         """Every device has been seen once: before that, a plan would tear down what an earlier run left."""
         if not self._complete:
-            self._complete = all({"link", "addresses"} <= wire.surveyed for wire in self._wires.values())
+            self._complete = all(
+                {"link", "addresses"} <= wire.surveyed or not wire.uplink.enabled
+                for wire in self._wires.values()
+            )
         return self._complete
 
     def _admits(self, name: str) -> bool:

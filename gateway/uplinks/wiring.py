@@ -34,6 +34,14 @@ class Ask:
     resolvers: tuple[Address, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Servers in order, and for how long they are good."""
+
+    servers: tuple[Server, ...]
+    good_for_s: float
+
+
 @dataclass(frozen=True)
 class Wire:
     """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP."""
@@ -168,8 +176,13 @@ def literal_servers(trunk: Trunk) -> tuple[Server, ...]:
     address = address_of(trunk.server)
     if address is None:
         return ()
-    port = trunk.port or (5061 if trunk.transport == "tls" else 5060)
+    port = trunk.port or default_port(trunk.transport)
     return (Server(address=str(address), port=port, transport=trunk.transport),)
+
+
+def default_port(transport: str) -> int:
+    """The port of SIP over this transport (RFC 3261 §19.1.2)."""
+    return 5061 if transport == "tls" else 5060
 
 
 def address_of(text: str) -> Address | None:

@@ -27,8 +27,8 @@ from gateway.uplinks.model import (
     UplinkPath,
 )
 from gateway.uplinks.routes import TRUNK_TABLE, Add, Change, Delete, Item, Replace, Route
-from gateway.uplinks.watch import Confirmed, Doors, Input, Output, PictureChanged, Resolved, Switched, Watch
-from gateway.uplinks.wiring import Ask
+from gateway.uplinks.watch import Confirmed, Doors, Input, Output, PictureChanged, Switched, Watch
+from gateway.uplinks.wiring import Ask, Resolved
 
 SETTINGS = """
 [appliance]
