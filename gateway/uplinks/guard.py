@@ -116,10 +116,12 @@ SKELETON: Final = f"skeleton_{zlib.crc32(repr((_SETS, _MAPS, _CHAINS)).encode())
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is to stand in the kernel: the elements of each set, and the NAT table's text ("": none)."""
+    """What is to stand in the kernel: the elements of each set, the NAT table's text ("": none), and the
+    devices by which the office may not reach the provider."""
 
     sets: Mapping[str, frozenset[Element]]
     nat: str = ""
+    unadmitted: frozenset[str] = frozenset()
 
 
 def contents(plan: KernelPlan) -> Guard:
@@ -137,7 +139,9 @@ def contents(plan: KernelPlan) -> Guard:
     first, last = plan.rtp_ports
     sets["sip_ports"] = {(str(plan.sip_port),), (str(plan.sip_port + 1),)}
     sets["call_ports"] = {(r,) for r in _port_ranges((plan.sip_port, plan.sip_port + 1), (first, last))}
-    return Guard({name: frozenset(elements) for name, elements in sets.items()}, _nat(plan))
+    nat = _nat(plan)
+    closed = {p.device for p in plan.paths if nat and p.address.version == 4 and not p.admitted}
+    return Guard({name: frozenset(elements) for name, elements in sets.items()}, nat, frozenset(closed))
 
 
 def boot(
@@ -161,7 +165,7 @@ def load(guard: Guard) -> str:
     lines += [_CHAINS, f"  chain {SKELETON} {{ }}", "}"]
     for name, elements in guard.sets.items():
         lines += _add(name, elements)
-    return "\n".join([*lines, *_nat_lines(guard.nat), ""])
+    return "\n".join([*lines, *_nat_lines(guard), ""])
 
 
 def update(old: Guard, new: Guard) -> str:
@@ -175,7 +179,10 @@ def update(old: Guard, new: Guard) -> str:
         else:
             lines += _delete(name, before - elements) + _add(name, elements - before)
     if old.nat != new.nat:
-        lines += _nat_lines(new.nat)
+        lines += _nat_lines(new)
+    else:
+        lines += _closed("delete", old.unadmitted - new.unadmitted)
+        lines += _closed("add", new.unadmitted - old.unadmitted)
     return "\n".join([*lines, ""]) if lines else ""
 
 
@@ -237,7 +244,9 @@ def _nat(plan: KernelPlan) -> str:
         return ""
     lan = "{ " + ", ".join(f'"{device}"' for device in sorted(plan.lan)) + " }"
     providers = ", ".join(_range(n) for n in _collapsed(plan.providers) if n.version == 4)
+    refuse = f"    oifname @unadmitted ip daddr {{ {providers} }} return\n" if providers else ""
     return f"""table inet {NAT_TABLE} {{
+  set unadmitted {{ type ifname; }}
   chain remember {{
     type filter hook postrouting priority -150; policy accept;
 {"".join(_remember(path) for path in paths)}  }}
@@ -247,7 +256,7 @@ def _nat(plan: KernelPlan) -> str:
   chain translate {{
     type nat hook postrouting priority 100; policy accept;
     iifname != {lan} return
-{"".join(_translate(path, providers) for path in paths)}  }}
+{refuse}{"".join(_translate(path) for path in paths)}  }}
 }}"""
 
 
@@ -265,15 +274,20 @@ def _recall(path: UplinkPath) -> str:
     return f"    ct mark and {MARK_MASK:#06x} == {mark:#06x} meta mark set meta mark {_ours(mark)}\n"
 
 
-def _translate(path: UplinkPath, providers: str) -> str:
+def _translate(path: UplinkPath) -> str:
     out = f'    oifname "{path.device}"'
     first, last = NAT_PORTS
-    refused = f"{out} ip daddr {{ {providers} }} return\n" if providers and not path.admitted else ""
     return (
-        f"{refused}{out} meta l4proto {{ tcp, udp }} snat ip to {path.address}:{first}-{last}\n"
+        f"{out} meta l4proto {{ tcp, udp }} snat ip to {path.address}:{first}-{last}\n"
         f"{out} snat ip to {path.address}\n"
     )
 
 
-def _nat_lines(nat: str) -> list[str]:
-    return [f"table inet {NAT_TABLE}", f"delete table inet {NAT_TABLE}", *([nat] if nat else [])]
+def _nat_lines(guard: Guard) -> list[str]:
+    whole = [guard.nat, *_closed("add", guard.unadmitted)] if guard.nat else []
+    return [f"table inet {NAT_TABLE}", f"delete table inet {NAT_TABLE}", *whole]
+
+
+def _closed(verb: str, devices: Iterable[str]) -> list[str]:
+    names = ", ".join(f'"{device}"' for device in sorted(devices))
+    return [f"{verb} element inet {NAT_TABLE} unadmitted {{ {names} }}"] if names else []

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final, Literal
 
@@ -272,6 +273,7 @@ def _rule(body: bytes) -> Rule:
     )
 
 
+@lru_cache(maxsize=1024)  # the same few, every time: reading them costs more than all the rest
 def _network(data: bytes | None, length: int, version: int) -> Network | None:
     if not length:
         return None
@@ -279,6 +281,7 @@ def _network(data: bytes | None, length: int, version: int) -> Network | None:
     return ip_network((address, length))
 
 
+@lru_cache(maxsize=1024)
 def _address(data: bytes | None) -> Address | None:
     return ip_address(data) if data is not None and len(data) in (4, 16) else None
 

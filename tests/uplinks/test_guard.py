@@ -46,7 +46,7 @@ def test_a_transaction_leads_from_any_guard_to_any_other(old: KernelPlan, new: K
     text = update(before, after)
     assert applied(before, text) == spelled(after)
     assert bool(text) == (before != after)
-    assert ("steadyline_nat" in text) == (before.nat != after.nat)
+    assert ("delete table inet steadyline_nat" in text) == (before.nat != after.nat)
 
 
 @given(plans())
@@ -87,10 +87,18 @@ def test_an_office_is_translated_to_the_explicit_address_and_never_to_an_unadmit
 ):
     nat = contents(PLAN).nat
     assert 'oifname "w1" meta l4proto { tcp, udp } snat ip to 10.0.1.2:20000-65535' in nat
-    assert 'oifname "w3" ip daddr { 192.0.2.0/28 } return' in nat
-    assert 'oifname "w1" ip daddr' not in nat
+    assert nat.index("oifname @unadmitted ip daddr { 192.0.2.0/28 } return") < nat.index("snat")
+    assert contents(PLAN).unadmitted == {"w3"}
     assert "masquerade" not in nat
     assert contents(replace(PLAN, lan=())).nat == ""
+
+
+def test_an_admission_that_ends_leaves_the_translation_of_others_alone() -> None:
+    less = replace(PLAN, paths=tuple(replace(p, admitted=p.index == 2) for p in PLAN.paths))
+    assert update(contents(PLAN), contents(less)).splitlines() == [
+        'delete element inet steadyline_guard admitted4 { "w1" . 10.0.1.2 }',
+        'add element inet steadyline_nat unadmitted { "w1" }',
+    ]
 
 
 def test_going_without_an_office_takes_the_translation_away() -> None:
