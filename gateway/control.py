@@ -346,24 +346,29 @@ class _Client(asyncio.Protocol):
 
 
 def _bind(path: Path, group: str | None) -> tuple[socket.socket, int]:
-    """A listening socket at `path` and its inode; what stood there is replaced in one step."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    """A listening socket at `path` and its inode; what stood there is replaced in one step.
+
+    Beside `calls.sock` a directory `.calls` may stand whose set-group-id bit gives the socket its group, so
+    that a daemon that may not chown needs no chown (systemd/tmpfiles.conf makes it).
+    """
+    nursery = path.with_name(f".{path.stem}")
+    fresh = (nursery if nursery.is_dir() else path.parent) / f".{path.name}.{os.getpid()}"
     fresh.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(os.fspath(fresh))
         os.chmod(fresh, 0o660)
-        if group is not None:
-            with contextlib.suppress(KeyError):  # no such group: only the owner can open the file
-                os.chown(fresh, -1, grp.getgrnam(group).gr_gid)
-        inode = fresh.stat().st_ino
+        born = fresh.stat()
+        with contextlib.suppress(KeyError):  # no such group: only the owner can open the file
+            if group is not None and (gid := grp.getgrnam(group).gr_gid) != born.st_gid:
+                os.chown(fresh, -1, gid)
         listener.listen(64)
         os.rename(fresh, path)
     except BaseException:
         listener.close()
         fresh.unlink(missing_ok=True)
         raise
-    return listener, inode
+    return listener, born.st_ino
 
 
 def _remove(path: Path, inode: int) -> None:

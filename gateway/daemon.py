@@ -16,7 +16,6 @@ from typing import Any, Never, Protocol
 
 from gateway import hub
 from gateway.control import Admission, Sockets, admit
-from gateway.errors import GatewayError
 from gateway.hub import Hub, HubEvent
 from gateway.inbox import Inbox
 from gateway.messages import Event
@@ -77,7 +76,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
     loop = asyncio.get_running_loop()
     inbox = Inbox[HubEvent]()
     pulse = Pulse()
-    _announce(inbox, loaded.refused, ledger)
+    _announce(inbox, loaded, ledger)
     room = build(
         Building(
             loaded.settings,
@@ -107,9 +106,13 @@ async def serve(options: Options, build: Build, service: Service) -> None:
         await sockets.close()
 
 
-def _announce(inbox: Inbox[HubEvent], refused: GatewayError | None, ledger: Ledger) -> None:
-    if refused:
-        text = f"The settings were refused, and the last good ones are in force. {refused}"
+def _announce(inbox: Inbox[HubEvent], loaded: store.Loaded, ledger: Ledger) -> None:
+    """Law 16: what is not as the owner left it is said."""
+    if loaded.refused:
+        text = f"The settings were refused, and the last good ones are in force. {loaded.refused}"
+        inbox.post(Event(at=time.time(), kind="settings", text=text))
+    if loaded.unsaved:
+        text = f"The settings are in force, but no good copy could be kept. {loaded.unsaved}"
         inbox.post(Event(at=time.time(), kind="settings", text=text))
     if ledger.trouble:
         inbox.post(Event(at=time.time(), kind="confirm", text=ledger.trouble))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import grp
 import os
 import signal
 import socket
@@ -100,8 +101,9 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
 
 
 async def _heard(sockets: Sockets) -> PeerEvent:
+    assert isinstance(sockets.inbox, Inbox)
     async with asyncio.timeout(5):
-        event = await sockets.inbox.next()
+        event: PeerEvent | None = await sockets.inbox.next()
     assert event is not None
     return event
 
@@ -426,6 +428,26 @@ def test_files_have_their_modes_and_only_one_daemon_has_them(tmp_path: Path) -> 
         await third.close()
         with pytest.raises(DoorError, match="cannot open the control sockets"):
             await Sockets(Inbox[PeerEvent]()).listen(tmp_path / "nowhere", [Admission("ctl")])
+
+    asyncio.run(main())
+
+
+def test_a_socket_gets_its_group_from_its_nursery(tmp_path: Path) -> None:
+    """For a daemon that may not chown: the set-group-id directory gives the group, the rename keeps it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a directory to another group")
+
+    async def main() -> None:
+        nursery = tmp_path / ".calls"
+        nursery.mkdir()
+        os.chown(nursery, -1, grp.getgrnam("audio").gr_gid)
+        nursery.chmod(0o2700)
+        sockets = Sockets(Inbox[PeerEvent]())
+        await sockets.listen(tmp_path, [Admission("ctl"), Admission("calls")])
+        assert (tmp_path / "calls.sock").group() == "audio" and list(nursery.iterdir()) == []
+        assert (tmp_path / "ctl.sock").group() == grp.getgrgid(os.getegid()).gr_name
+        await (await control.connect(tmp_path / "calls.sock")).close()
+        await sockets.close()
 
     asyncio.run(main())
 

@@ -92,14 +92,16 @@ def _parse(path: Path) -> tuple[Settings, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings to run with. `refused`: why the owner's file was not used, None when it was."""
+    """Settings to run with. `refused`: why the owner's file was not used, None when it was. `unsaved`: why
+    there is no new good copy of it, None when there is."""
 
     settings: Settings
-    refused: SettingsError | None
+    refused: SettingsError | None = None
+    unsaved: DoorError | None = None
 
 
-def load(path: Path, state: Path) -> Loaded:
-    """The owner's file; when it is refused, the last good copy, which a good file replaces each time.
+def load(path: Path, state: Path, *, remember: bool = True) -> Loaded:
+    """The owner's file; when it is refused, the last good copy, which a good file replaces if `remember`.
 
     Raises SettingsError (of the owner's file) when there is no good copy either.
     """
@@ -111,8 +113,16 @@ def load(path: Path, state: Path) -> Loaded:
             return Loaded(read_settings(copy), refused)
         except SettingsError:
             raise refused from None
-    with contextlib.suppress(FileNotFoundError, DoorError):
-        if read(copy, max_bytes=schema.MAX_FILE_BYTES) == data:
-            return Loaded(settings, None)
-    write(copy, data)
-    return Loaded(settings, None)
+    try:
+        if remember and not _holds(copy, data):
+            write(copy, data)
+    except DoorError as error:
+        return Loaded(settings, unsaved=error)
+    return Loaded(settings)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read(path, max_bytes=schema.MAX_FILE_BYTES) == data
+    except (FileNotFoundError, DoorError):
+        return False

@@ -128,6 +128,15 @@ def test_a_bad_file_never_becomes_defaults(
     assert (mine.read_bytes() if content is not None else None) == content, "the owner's file is his"
 
 
+def test_a_good_file_counts_even_when_it_cannot_be_copied(tmp_path: Path) -> None:
+    mine = tmp_path / "settings.toml"
+    mine.write_bytes(EXAMPLE.read_bytes())
+    loaded = store.load(mine, tmp_path / "nowhere")
+    assert loaded.settings.appliance.name == "office" and loaded.refused is None
+    assert loaded.unsaved and "nowhere" in str(loaded.unsaved)
+    assert store.load(mine, tmp_path / "nowhere", remember=False).unsaved is None
+
+
 def test_a_bad_copy_beside_a_bad_file_is_an_error_about_the_owners(tmp_path: Path, state: Path) -> None:
     (state / store.GOOD_COPY).write_text("torn")
     mine = tmp_path / "settings.toml"
