@@ -1,4 +1,4 @@
-"""The calls process, whole, with a daemon that is only a socket: it links, plans, refuses in words, and stays."""
+"""The calls process with a daemon that is only a socket: it links, plans, refuses in words, and stays."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

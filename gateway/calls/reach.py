@@ -53,7 +53,7 @@ class Reach:
     def hop(self, server: m.Server | None = None) -> v.Hop:
         """Where to send: to `server`, or to the first that is in service."""
         chosen = server or self._rests.order(self._plan.servers, self._clock())[0]
-        return v.Hop(chosen.address, chosen.port, chosen.transport)
+        return v.Hop(chosen.address, chosen.port, chosen.transport, self._plan.domain)
 
     def bound(self, event: v.PathBound) -> None:
         """The engine's word on a socket."""

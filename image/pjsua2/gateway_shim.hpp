@@ -182,6 +182,64 @@ inline int gwTurn(int callId)
     return status == PJ_SUCCESS ? 0 : -1;
 }
 
+#ifndef SWIG
+/* Where names lead; set and read on pjsua's own thread. */
+inline std::string &gwNamedServer()
+{
+    static std::string address;
+    return address;
+}
+
+/* An address from its notation, without asking anybody; false for a name. */
+inline bool gwLiteral(const std::string &host, pj_sockaddr *address)
+{
+    pj_str_t text = pj_str(const_cast<char *>(host.c_str()));
+    if (pj_sockaddr_in_init(&address->ipv4, NULL, 0) == PJ_SUCCESS &&
+        pj_inet_pton(pj_AF_INET(), &text, &address->ipv4.sin_addr) == PJ_SUCCESS)
+        return true;
+    pj_sockaddr_init(pj_AF_INET6(), address, NULL, 0);
+    return pj_inet_pton(pj_AF_INET6(), &text, &address->ipv6.sin6_addr) == PJ_SUCCESS;
+}
+
+/* pjsip's resolver, replaced: literals are taken as they are, every name leads to
+ * the server that was given last, and nothing asks DNS (which may hang for seconds
+ * on the uplink that has just died). RFC 3263 4.1 for the transport's choice. */
+inline void gwResolve(pjsip_resolver_t *, pj_pool_t *, const pjsip_host_info *target, void *token,
+                      pjsip_resolver_callback *callback)
+{
+    pjsip_server_addresses servers;
+    pj_bzero(&servers, sizeof(servers));
+    pj_sockaddr *address = &servers.entry[0].addr;
+    if (!gwLiteral(gwText(target->addr.host), address) && !gwLiteral(gwNamedServer(), address)) {
+        callback(PJ_ERESOLVE, token, NULL);
+        return;
+    }
+    int type = target->type & ~PJSIP_TRANSPORT_IPV6;
+    if (type == PJSIP_TRANSPORT_UNSPECIFIED)
+        type = (target->flag & PJSIP_TRANSPORT_SECURE)     ? PJSIP_TRANSPORT_TLS
+               : (target->flag & PJSIP_TRANSPORT_RELIABLE) ? PJSIP_TRANSPORT_TCP
+                                                           : PJSIP_TRANSPORT_UDP;
+    const int port = target->addr.port ? target->addr.port : type == PJSIP_TRANSPORT_TLS ? 5061 : 5060;
+    if (address->addr.sa_family == pj_AF_INET6())
+        type |= PJSIP_TRANSPORT_IPV6;
+    pj_sockaddr_set_port(address, static_cast<pj_uint16_t>(port));
+    servers.count = 1;
+    servers.entry[0].type = static_cast<pjsip_transport_type_e>(type);
+    servers.entry[0].addr_len = pj_sockaddr_get_len(address);
+    callback(PJ_SUCCESS, token, &servers);
+}
+#endif
+
+/* From now on names in requests lead to `address`; a TLS certificate is still held
+ * against the name. Call it first after libCreate, on the thread that runs pjsua. */
+inline int gwNamesMean(const std::string &address)
+{
+    static pjsip_ext_resolver resolver = {&gwResolve};
+    gwNamedServer() = address;
+    pjsip_endpoint *endpoint = pjsua_get_pjsip_endpt();
+    return endpoint ? pjsip_endpt_set_ext_resolver(endpoint, &resolver) : -1;
+}
+
 } // namespace pj
 
 #endif

@@ -121,6 +121,22 @@ def test_running_call_moves_in_its_dialog_and_is_heard_again(bench: Bench) -> No
     assert bench.wait(v.LegEnded, lambda e: e.leg == 11).answered
 
 
+def test_call_over_tcp_moves_too(bench: Bench) -> None:
+    hop = v.Hop("127.0.0.6", PORT, "tcp")
+    for uplink, address in (("tcp-main", "127.0.0.4"), ("tcp-backup", "127.0.0.5"), ("tcp-far", "127.0.0.6")):
+        bench.do(v.BindPath(uplink, address, address, "tcp"))
+        assert bench.wait(v.PathBound).error == ""
+    bench.do(v.StartLeg(15, "tcp-main", hop, "442079460000", "sip.provider.test", "442037691880"))
+    incoming = bench.wait(v.LegIncoming)
+    assert incoming.source.startswith("127.0.0.4:")
+    bench.do(v.AnswerLeg(incoming.leg, 200))
+    bench.wait(v.LegAnswered, lambda e: e.leg == 15)
+    bench.do(v.Reinvite(15, "tcp-backup", hop))
+    assert bench.wait(v.LegReinvited).code == 200
+    bench.do(v.EndLeg(incoming.leg))
+    assert bench.wait(v.LegEnded, lambda e: e.leg == 15).answered
+
+
 def test_held_call_moves_and_stays_held(bench: Bench) -> None:
     far = call(bench, 21)
     bench.do(v.HoldLeg(21, True))

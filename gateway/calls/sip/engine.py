@@ -31,7 +31,8 @@ USER_AGENT = "Steadyline"
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What cannot change while the engine runs. `codecs` in order of preference; ports are UDP."""
+    """What cannot change while the engine runs. `codecs` in order of preference; ports are UDP; `ca_file`
+    holds the authorities that a TLS server's certificate may come from."""
 
     max_calls: int = 128
     sip_port: int = 5060
@@ -39,6 +40,7 @@ class EngineOptions:
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
     srtp: str = "off"
     session_expires_s: int = 1800
+    ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     log_level: int = 2
 
 

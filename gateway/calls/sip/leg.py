@@ -178,6 +178,9 @@ class Leg(pj.Call):
             self._post(values.LegAnswered(self.number))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED and not self.over:
             self.over = True
+            cause = prm.e.body.tsxState if prm.e.type == pj.PJSIP_EVENT_TSX_STATE else None
+            if cause is not None and cause.type == pj.PJSIP_EVENT_TRANSPORT_ERROR:
+                self._final_code = 0  # pjsip reports what could not be sent as a 503 of its own
             self._post(
                 values.LegEnded(
                     self.number,
@@ -209,10 +212,6 @@ class Leg(pj.Call):
             self._post(values.LegProgress(self.number, 100))
         if tsx.statusCode < 200:
             return
-        if not self._confirmed:
-            # pjsip reports what the kernel would not send as a 503 of its own.
-            unsent = event.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
-            self._final_code = 0 if unsent else int(tsx.statusCode) if tsx.statusCode >= 300 else None
         if tsx.statusCode == 503 and event.type == pj.PJSIP_EVENT_RX_MSG:
             found = _RETRY_AFTER.search(event.src.rdata.wholeMsg)
             if found:

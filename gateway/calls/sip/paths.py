@@ -91,6 +91,8 @@ class Paths:
             config.port = self._options.sip_port
             config.boundAddress = command.local
             config.publicAddress = command.public if command.public != command.local else ""
+            config.tlsConfig.CaListFile = self._options.ca_file
+            config.tlsConfig.verifyServer = True
             kind = _TRANSPORTS[command.transport, ip_address(command.local).version]
             self._sockets[command] = self._endpoint.transportCreate(kind, config)
         self._bound[command.uplink] = command
@@ -180,8 +182,10 @@ class Paths:
         socket = self._sockets[bound]
         route = ""
         if hop is not None:
+            pj.gwNamesMean(hop.address)
+            host = hop.name if hop.transport == "tls" and hop.name else _host(hop.address)
             transport = "" if hop.transport == "udp" else f";transport={hop.transport}"
-            route = f"sip:{_host(hop.address)}:{hop.port}{transport};lr;hide"
+            route = f"sip:{host}:{hop.port}{transport};lr;hide"
         public = bound.public if bound.public != bound.local else ""
         media = config.mediaConfig.transportConfig
         before = (config.sipConfig.transportId, media.boundAddress, media.publicAddress)

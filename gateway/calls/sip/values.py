@@ -12,11 +12,13 @@ Transport = Literal["udp", "tcp", "tls"]
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Where a request is sent first: a resolved server of the provider."""
+    """Where a request is sent first: a resolved server of the provider. `name`: what its TLS certificate must
+    bear."""
 
     address: str
     port: int
     transport: Transport
+    name: str = ""
 
 
 # --- commands -------------------------------------------------------------------------------------
@@ -208,8 +210,8 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
-    """The leg is over. `code` 0: nothing could be sent. `answered`: its dialog had been confirmed; `retry_after_s` from a 503; `rx_packets`
-    received in all."""
+    """The leg is over. `code` 0: nothing could be sent. `answered`: its dialog had been confirmed;
+    `retry_after_s` from a 503; `rx_packets` received in all."""
 
     leg: int
     code: int
