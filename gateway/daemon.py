@@ -162,6 +162,8 @@ def _admissions() -> list[Admission]:
 
 
 def _build(building: Building) -> Room:
+    # It complains of /proc/net/psched, which our unit hides and nothing here needs.
+    logging.getLogger("pyroute2.netlink.rtnl.tcmsg").setLevel(logging.CRITICAL)
     from gateway.channels import Channels  # pyroute2 and nftables take longest to load
 
     return Channels(building)

@@ -1,0 +1,123 @@
+"""The units are sound, are hardened, and work as they are: systemd boots them in a container."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+UNITS = ROOT / "systemd"
+# systemd's own score, times ten. The daemon reaches no further while it speaks ARP and DHCP itself
+# (AF_PACKET) and probes whatever hosts the owner names (no address list).
+EXPOSURE = {"gateway-calls": 15, "gateway-guard": 15, "gateway": 18}
+
+
+def _systemd_analyze() -> str:
+    found = shutil.which("systemd-analyze")
+    if not found:
+        pytest.skip("systemd-analyze is not installed")
+    return found
+
+
+def test_every_unit_is_measured() -> None:
+    assert {path.stem for path in UNITS.glob("*.service")} == set(EXPOSURE)
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_exposure(unit: str) -> None:
+    done = subprocess.run(
+        [
+            _systemd_analyze(), "security", "--offline=true", "--no-pager",
+            f"--threshold={EXPOSURE[unit]}", str(UNITS / f"{unit}.service"),
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_systemd_understands_every_line(unit: str, tmp_path: Path) -> None:
+    """`verify` also looks for the programs, so each unit is read with one that is there."""
+    for path in UNITS.glob("*.service"):
+        text = path.read_text().replace("/opt/steadyline/venv/bin/gateway", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    done = subprocess.run(
+        [_systemd_analyze(), "verify", "--man=no", str(tmp_path / f"{unit}.service")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ours = [line for line in done.stderr.splitlines() if "gateway" in line and "Permission" not in line]
+    assert not ours, "\n".join(ours)
+
+
+def _boot(log: Path) -> dict[str, list[str]]:
+    """What the probe printed, by first word. The container has /usr, this checkout, and nothing else."""
+    unit = log.with_name("probe.service")
+    unit.write_text(
+        "[Unit]\nDefaultDependencies=no\n"
+        "After=dbus.socket systemd-journald.service systemd-tmpfiles-setup.service\n"
+        "Requires=dbus.socket systemd-journald.service\n"
+        "[Service]\nType=oneshot\nStandardOutput=tty\nStandardError=tty\nTTYPath=/dev/console\n"
+        f"ExecStart=/bin/sh {ROOT}/tests/units/probe.sh {ROOT} {sys.executable}\n"
+    )
+    with log.open("w") as output:
+        container = subprocess.Popen(
+            [
+                "systemd-nspawn", "-q", "-D", "/", "--volatile=yes", "--private-network", "--register=no",
+                "--keep-unit", "--capability=CAP_NET_ADMIN", "-M", f"steadyline-{os.getpid()}",
+                f"--bind-ro={unit}:/etc/systemd/system/probe.service", f"--bind={ROOT}",
+                "-b", "systemd.unit=probe.service", "systemd.firstboot=off",
+            ],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + 60
+            while "end: of the probe" not in log.read_text(errors="replace"):
+                if container.poll() is not None or time.monotonic() > until:
+                    break
+                time.sleep(0.2)
+        finally:
+            container.terminate()
+            try:
+                container.wait(5)
+            except subprocess.TimeoutExpired:
+                container.kill()
+                container.wait()
+    said: dict[str, list[str]] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        word, colon, rest = line.partition(": ")
+        if colon:
+            said.setdefault(word, []).append(rest.strip())
+    return said
+
+
+@pytest.mark.root
+@pytest.mark.slow
+def test_the_units_boot_and_come_back(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
+        pytest.skip("a container needs root and systemd-container")
+    log = tmp_path / "log"
+    said = _boot(log)
+    if "guard" not in said:
+        pytest.skip(f"no container can boot here: {log.read_text(errors='replace')[-500:]}")
+    story = log.read_text(errors="replace")
+    assert said["guard"] == ["active table inet steadyline_guard"], story
+    assert said["mode"] == ["640 root steadyline"]
+    assert said["started"] == ["active active"], story
+    assert said["sentence"][0].startswith("No calls"), "the verdict is the status line"
+    assert said["socket"] == [
+        "ctl 660 steadyline steadyline",
+        "calls 660 steadyline steadyline-calls",
+        "web 660 steadyline steadyline-web",
+    ]
+    running = "Calls process running, guard standing."
+    assert said["calls"] == [running], story
+    assert int(said["rules"][0]) > 5
+    assert said["dropped"] == ["CapEff: 0000000000000000"], "the calls process has no capability"
+    assert said["again"] == [f"active {running}"] and said["untouched"] == ["yes"], story
+    assert said["back"] == [f"active {running}"], story
+    assert said["left"][0].startswith("table inet steadyline_guard") and not said["left"][0].endswith(" 0")
+    assert "calls process" in said["journal"][0]
