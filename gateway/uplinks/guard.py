@@ -51,8 +51,8 @@ _SETS: Final[Mapping[str, str]] = {
     "sip_ports": "type inet_service;",
     "call_ports": "type inet_service; flags interval;",
 }
-_MAPS: Final[Mapping[str, str]] = {"probe_marks": "type ifname : mark;"}
-NAMES: Final = frozenset({*_SETS, *_MAPS})
+MAPS: Final[Mapping[str, str]] = {"probe_marks": "type ifname : mark;"}
+NAMES: Final = frozenset({*_SETS, *MAPS})
 _INTERVALS: Final = frozenset({"providers4", "providers6", "call_ports"})
 
 _CHAINS: Final = f"""
@@ -110,8 +110,8 @@ counter name "floods" drop
   }}
 """
 
-SKELETON: Final = f"skeleton_{zlib.crc32(repr((_SETS, _MAPS, _CHAINS)).encode()):08x}"
-"""The name of an empty chain that tells which chains are loaded, so that a new version replaces them."""
+SKELETON: Final = f"skeleton_{zlib.crc32(repr((_SETS, MAPS, _CHAINS)).encode()):08x}"
+"""The name of an empty set that tells which chains are loaded, so that a new version replaces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Guard:
 
 def contents(plan: KernelPlan) -> Guard:
     """The guard that `plan` means."""
-    sets: dict[str, set[Element]] = {name: set() for name in (*_SETS, *_MAPS)}
+    sets: dict[str, set[Element]] = {name: set() for name in (*_SETS, *MAPS)}
     for network in _collapsed(plan.providers):
         sets[f"providers{network.version}"].add((_range(network),))
     for path in plan.paths:
@@ -160,9 +160,9 @@ def boot(
 def load(guard: Guard) -> str:
     """Everything anew, in one transaction: what stood before goes in the same moment."""
     lines = [f"table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
-    for kind, kinds in (("set", _SETS), ("map", _MAPS)):
+    for kind, kinds in (("set", _SETS), ("map", MAPS)):
         lines += [f"  {kind} {name} {{ {definition} }}" for name, definition in kinds.items()]
-    lines += [_CHAINS, f"  chain {SKELETON} {{ }}", "}"]
+    lines += [_CHAINS, f"  set {SKELETON} {{ type mark; }}", "}"]
     for name, elements in guard.sets.items():
         lines += _add(name, elements)
     return "\n".join([*lines, *_nat_lines(guard), ""])
@@ -202,13 +202,13 @@ def _elements(verb: str, name: str, elements: Iterable[Element], *, with_values:
 def _text(name: str, element: Element, with_values: bool) -> str:
     # Device names stand in quotes: `a.b-c` and `5g` are no words of nftables.
     fields = [f'"{f}"' if n == 0 and "ifname" in _definition(name) else f for n, f in enumerate(element)]
-    if name in _MAPS:
+    if name in MAPS:
         return " : ".join(fields) if with_values else fields[0]
     return " . ".join(fields)
 
 
 def _definition(name: str) -> str:
-    return _SETS.get(name) or _MAPS[name]
+    return _SETS.get(name) or MAPS[name]
 
 
 def _collapsed(networks: Iterable[Network]) -> Iterator[Network]:

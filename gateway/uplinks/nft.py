@@ -4,15 +4,13 @@ Calls block for well under a millisecond and run on the loop; the owner's other 
 """
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from nftables import Nftables
 
 from gateway.errors import DoorError
 from gateway.uplinks import guard
 from gateway.uplinks.guard import Element, Guard
-
-_SETS: Final = ("set", "map")
 
 
 class Nft:
@@ -52,18 +50,21 @@ class Nft:
 
     def read(self) -> dict[str, frozenset[Element]] | None:
         """The elements of all our sets; None when our chains, as they are today, do not stand."""
+        table = f"inet {guard.TABLE}"
         try:
-            listing = self._run(f"list table inet {guard.TABLE}", as_json=True)
+            # One at a time: libnftables 1.0.6 leaves out sets when one command lists several kinds.
+            listings = [self._run(f"list sets table {table}", as_json=True)]
+            listings += [self._run(f"list map {table} {name}", as_json=True) for name in sorted(guard.MAPS)]
         except DoorError:
             return None
         sets: dict[str, frozenset[Element]] = {}
-        skeleton = False
-        for entry in json.loads(listing)["nftables"]:
-            for kind in _SETS:
-                if kind in entry and entry[kind]["name"] in guard.NAMES:
-                    sets[entry[kind]["name"]] = frozenset(_element(e) for e in entry[kind].get("elem", []))
-            skeleton = skeleton or entry.get("chain", {}).get("name") == guard.SKELETON
-        return sets if skeleton else None
+        for entry in (entry for listing in listings for entry in json.loads(listing)["nftables"]):
+            found = entry.get("set") or entry.get("map")
+            if found is not None:
+                sets[found["name"]] = frozenset(_element(e) for e in found.get("elem", []))
+        if guard.SKELETON not in sets:
+            return None
+        return {name: elements for name, elements in sets.items() if name in guard.NAMES}
 
     def counters(self) -> dict[str, int]:
         """Packets dropped, by reason: strangers, floods, astray, leaks."""
