@@ -433,7 +433,9 @@ class Health:
         if loss.target.kind == "options":
             # In doubt, the provider is the provider's matter: the Internet was asked with the first miss.
             reaches = [self._provider] if self._provider.state != "alive" else [*reaches, self._provider]
-        if loss.counts and loss.target.kind != "stun":
+        since_s = self._internet_since_s
+        # What was lost before the path came up, or in an outage, says nothing of the path that is there now.
+        if loss.counts and loss.target.kind != "stun" and since_s is not None and loss.sent_s >= since_s:
             self.quality.add(None, now)
         for reach in reaches:
             if reach.state == "returning" and loss.broke:

@@ -438,3 +438,18 @@ def world_settings_with_a_name() -> str:
     return SETTINGS.replace('server = "192.0.2.10"', 'server = "sip.provider.test"').replace(
         'device = "wan0"\n', 'device = "wan0"\nresolvers = ["198.51.100.53"]\n'
     )
+
+
+@story
+async def test_what_was_lost_before_a_line_came_up_is_no_loss_of_it() -> None:
+    world = await World().start()
+    world.calls(main=1)
+    world.unplug("main")
+    await world.run(2)
+    world.blackhole("main")
+    world.plug("main")  # its router needs a moment longer than the wire
+    await world.run(0.6)
+    world.heal("main")
+    for _ in range(20):
+        await world.run(1)
+        assert not next(u.loss for u in world.watch.now().uplinks if u.name == "main")
