@@ -103,8 +103,8 @@ def udp(packet: bytes) -> tuple[Address, int, int] | None:
     return IPv6Address(packet[8:24]), int(port), int(epoch)
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@contextlib.contextmanager
+def made_world() -> Iterator[World]:
     """Three uplinks to one far end that owns the provider's addresses; an office behind lan0."""
     with Net() as net:
         made = World(net.space("box"), net.space("far"), net.space("lan"))
@@ -132,6 +132,13 @@ def world() -> Iterator[World]:
         yield made
         for _, wire in made.capture:
             wire.close()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The world for one test."""
+    with made_world() as made:
+        yield made
 
 
 class Sender:
