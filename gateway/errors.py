@@ -1,10 +1,10 @@
 """The error tree. Every error that an owner can meet says what is wrong, where, and what to do.
 
-    GatewayError
-    ├── SettingsError     a settings file or change that was refused; carries every problem at once
-    ├── RefusedError      a request that cannot be done now; nothing was changed
-    ├── WireError         a line or message that is not of the protocol
-    └── DoorError         the kernel, a library or a device said no
+GatewayError
+├── SettingsError     a settings file or change that was refused; carries every problem at once
+├── RefusedError      a request that cannot be done now; nothing was changed
+├── WireError         a line or message that is not of the protocol
+└── DoorError         the kernel, a library or a device said no
 """
 
 from dataclasses import dataclass

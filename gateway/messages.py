@@ -1,4 +1,4 @@
-"""Law: only these values cross a process border. The daemon is the hub; `calls`, `ctl` and `web` are its clients.
+"""Law: only these values cross a process border. The daemon is the hub; `calls`, `ctl` and `web` are clients.
 
 Each group below is named for who says it to whom. Addresses are text in their usual notation; times ending
 in `_at` are Unix seconds; durations carry their unit.

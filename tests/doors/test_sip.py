@@ -70,7 +70,7 @@ def tone(path: Path, hz: int) -> Path:
 def loud_ms(path: Path) -> int:
     with wave.open(str(path), "rb") as file:
         samples = struct.unpack(f"<{file.getnframes()}h", file.readframes(file.getnframes()))
-    return sum(abs(s) > 2000 for s in samples) // 8
+    return sum(1 for s in samples if abs(s) > 2000) // 8
 
 
 def call(bench: Bench, leg: int, uplink: str = "main") -> int:
