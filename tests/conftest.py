@@ -1,8 +1,15 @@
-"""What every test shares: tests that need root say so and are skipped without it."""
+"""What every test shares: root where it is needed, and property tests that do not depend on luck in CI."""
 
 import os
 
 import pytest
+from hypothesis import settings
+
+# A shared machine may stall any single example; how long things take is for tests/bench.
+settings.register_profile("developer", deadline=None)
+# The same examples on each run: a change is judged by what it changes. Developers find new ones.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
