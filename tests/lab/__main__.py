@@ -112,6 +112,11 @@ def main() -> int:
     )
     parser.add_argument("--rtt-ms", type=float, default=plan.DEFAULT_RTT_MS)
     given = parser.parse_args()
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # also where a shell has told its background jobs to ignore them
+        signal.signal(number, signal.default_int_handler)
     try:
         with Lab(given.logs, configure_routes=given.configure, rtt_ms=given.rtt_ms) as lab:
             print(show(lab), flush=True)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -23,6 +24,11 @@ from tests.lab.provider import Provider
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP: Final = 0x1
+_TOOLS: Final = (
+    *("ip", "nft", "conntrack", "setpriv", "ss", "dnsmasq", "udhcpd", "tcpdump"),
+    *("kamailio", "rtpengine", "espeak-ng", "sox", "openssl"),
+)
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TO_PROVIDER: Final = f"iifname down0 ip daddr {plan.PROVIDER_PREFIX}"
 DNS: Final = "iifname down0 meta l4proto { tcp, udp } th dport 53"
 _THIEF_MAC: Final = "02:00:5e:66:66:66"
@@ -67,6 +73,11 @@ class Lab:
         """
         if os.geteuid() != 0:
             raise LabError("the laboratory needs root (network namespaces): run it as root")
+        missing = [tool for tool in _TOOLS if shutil.which(tool, path=_PATH) is None]
+        if missing:
+            raise LabError(
+                f"the laboratory needs {', '.join(missing)}: see tests/lab/README.md for the packages"
+            )
         self.logs = logs if logs is not None else Path(tempfile.mkdtemp(prefix="lab-"))
         self._configure = configure_addresses or configure_routes, configure_routes
         self._rtt_ms, self._forward_in, self._with_provider = rtt_ms, forward_in, provider

@@ -1,7 +1,8 @@
 """Exact RTP (RFC 3550, G.711): 20 ms frames carry their own number: lost audio is counted, not guessed.
 
-A numbered frame is 16 bits, most significant first, ten samples each: five of one sign, five of the other
-(Manchester), at about -12 dBm0. It survives decoding and coding again; no speech or silence looks like it.
+A numbered frame is a sync word of 32 samples, then 16 bits, most significant first, eight samples each: four of
+one sign, four of the other (Manchester), at about -12 dBm0. The sync word breaks the code (runs of 12), so that a
+frame is found at any alignment. It survives decoding and coding again; no speech or silence looks like it.
 """
 
 import struct
@@ -18,6 +19,7 @@ FRAME_S: Final = 0.020
 FRAME_SAMPLES: Final = 160
 SILENCE: Final = {PCMA: b"\xd5" * FRAME_SAMPLES, PCMU: b"\xff" * FRAME_SAMPLES}
 _LEVELS: Final = {PCMA: (b"\x85", b"\x05"), PCMU: (b"\xaf", b"\x2f")}
+_SYNC: Final = b"11100010"
 _SIGNS: Final = bytes(0x31 if byte & 0x80 else 0x30 for byte in range(256))
 _HEARD: Final = struct.Struct("<d4sHBxIHHIi")
 
@@ -42,19 +44,20 @@ class Heard:
 
 def frame(number: int, payload_type: int = PCMA) -> bytes:
     """The 160-byte payload that carries `number` modulo 65,536."""
-    high, low = _LEVELS[payload_type]
-    one, zero = high * 5 + low * 5, low * 5 + high * 5
-    return b"".join(one if number >> bit & 1 else zero for bit in range(15, -1, -1))
+    high, low = (level * 4 for level in _LEVELS[payload_type])
+    bits = "".join("10" if number >> bit & 1 else "01" for bit in range(15, -1, -1))
+    return b"".join(high if half == "1" else low for half in _SYNC.decode() + bits)
 
 
 def number_of(payload: bytes) -> int | None:
     """The number in a G.711 payload of one frame, None if it carries none."""
     if len(payload) != FRAME_SAMPLES:
         return None
-    signs = payload.translate(_SIGNS)[2::5]
-    first, second = signs[0::2], signs[1::2]
-    value = int(first, 2)
-    return value if value ^ 0xFFFF == int(second, 2) else None
+    signs = payload.translate(_SIGNS)[2::4]
+    if not signs.startswith(_SYNC):
+        return None
+    value = int(signs[8::2], 2)
+    return value if value ^ 0xFFFF == int(signs[9::2], 2) else None
 
 
 def numbers_in(samples: "array[int]") -> list[tuple[int, int]]:
@@ -66,10 +69,18 @@ def numbers_in(samples: "array[int]") -> list[tuple[int, int]]:
         number = number_of(signs[offset : offset + FRAME_SAMPLES])
         if number is None:
             offset += 1
-        else:
-            found.append((offset, number))
-            offset += FRAME_SAMPLES
+            continue
+        exact = frame(number)
+        offset = min(range(offset, offset + 4), key=lambda at: _unlike(signs[at : at + FRAME_SAMPLES], exact))
+        found.append((offset, number))
+        offset += FRAME_SAMPLES
     return found
+
+
+def _unlike(signs: bytes, payload: bytes) -> int:
+    """In how many samples the signs differ; a missing one differs."""
+    same = sum((a ^ b) & 0x80 == 0 for a, b in zip(signs, payload, strict=False))
+    return len(payload) - same
 
 
 def pack(
