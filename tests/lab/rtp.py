@@ -1,8 +1,8 @@
 """Exact RTP (RFC 3550, G.711): 20 ms frames carry their own number: lost audio is counted, not guessed.
 
-A numbered frame is a sync word of 32 samples, then 16 bits, most significant first, eight samples each: four of
-one sign, four of the other (Manchester), at about -12 dBm0. The sync word breaks the code (runs of 12), so that a
-frame is found at any alignment. It survives decoding and coding again; no speech or silence looks like it.
+A numbered frame is a sync word of 32 samples, then 16 bits, most significant first, eight samples each: four
+of one sign, four of the other (Manchester), at about -12 dBm0. The sync word breaks the code (runs of 12), so
+that a frame is found at any alignment. It survives decoding and coding again; nothing else looks like it.
 """
 
 import struct
