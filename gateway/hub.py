@@ -208,8 +208,9 @@ class Hub:
             case UplinksChanged():
                 self._send_paths()
             case PlanChanged(plan):
-                self._plan = plan
-                self._send_plan()
+                if plan != self._plan:  # names are resolved again and again, mostly to the same servers
+                    self._plan = plan
+                    self._send_plan()
             case Event():
                 self._tell(event)
 

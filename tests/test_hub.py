@@ -125,6 +125,7 @@ def test_plan_and_paths_go_to_the_calls_process_when_it_comes_and_when_they_chan
         assert await stage.ask(UseUplink(uplink="backup1")) == Done(text="Calls leave by backup1.")
         other = msgspec.structs.replace(plan, country="DE")
         stage.inbox.post(PlanChanged(other))
+        stage.inbox.post(PlanChanged(other))
         stage.inbox.post(UplinksChanged())
         await stage.ask(Dial(phone="desk", digits="1"))
         assert [p.active for p in calls.paths] == ["main", "backup1"], "told once for each change"
