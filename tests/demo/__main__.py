@@ -1,16 +1,19 @@
 """`python -m tests.demo`: tell the story, draw the picture, write the report. HOLD=1 keeps everything up.
 
-Exit code 0 only if every claim held. build/demo/ has the picture, report.json, recordings and logs.
+Exit code 0 only if every claim held. The directory gets the picture, report.json, recordings and logs.
 """
 
+import argparse
+import fcntl
 import os
 import platform
 import shutil
 import signal
 import sys
+import textwrap
 import time
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
 from tests.demo import picture
 from tests.demo.report import Figure, Report
@@ -19,15 +22,10 @@ from tests.lab.__main__ import prompt, show
 from tests.lab.box import Box
 from tests.lab.lab import Lab
 
-DIRECTORY: Final = Path("build/demo")
 LONGEST_S: Final = 90.0
 
 
-def _interrupt(number: int, frame: object) -> Never:
-    raise KeyboardInterrupt
-
-
-def _hold(lab: Lab, box: Box) -> None:
+def _hold(lab: Lab, box: Box, directory: Path) -> None:
     enter = f"ip netns exec {lab.site.full('box')}"
     ctl = f"{enter} {sys.executable} -m gateway ctl --run {box.run}"
     print(
@@ -38,7 +36,7 @@ def _hold(lab: Lab, box: Box) -> None:
         f"  gatewayctl dial {PHONE} '020 7946 0002'      # the far end speaks; its numbers are listed below\n"
         f"  gatewayctl hangup {PHONE}\n"
         "  gatewayctl uplinks use backup1\n\n"
-        f"Recordings of {PHONE}: {DIRECTORY.resolve()}/{PHONE}-*.wav. And here is the world's prompt:\n"
+        f"Recordings of {PHONE}: {directory}/{PHONE}-*.wav. And here is the world's prompt:\n"
     )
     print(show(lab), flush=True)
     prompt(lab)
@@ -53,8 +51,8 @@ def _last_words(logs: Path) -> list[str]:
     return found
 
 
-def _finish(report: Report, story: Story | None, started_at: float) -> None:
-    drawn = DIRECTORY / "picture.svg"
+def _finish(report: Report, story: Story | None, directory: Path, started_at: float) -> None:
+    drawn = directory / "picture.svg"
     if story is not None and story.cuts:
         day = time.strftime("%-d %B %Y", time.localtime(started_at))
         foot = (
@@ -64,49 +62,61 @@ def _finish(report: Report, story: Story | None, started_at: float) -> None:
         drawn.write_text(picture.svg("A running call outlives its uplink", day, story.cuts, foot))
         report.note(f"picture: {drawn}; recordings beside it")
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
-    (DIRECTORY / "report.json").write_text(
-        report.to_json(started_at=started_at, machine=machine, rtt_ms=RTT_MS)
-    )
-    report.note(f"figures: {DIRECTORY}/report.json")
+    figures = directory / "report.json"
+    figures.write_text(report.to_json(started_at=started_at, machine=machine, rtt_ms=RTT_MS))
+    report.note(f"figures: {figures}")
+
+
+def _run(directory: Path, report: Report, *, hold: bool) -> None:
+    started_at = time.time()
+    make_speech(directory / f"{PHONE}.wav")
+    with Lab(directory / "logs") as lab, Box(lab, settings_text(directory)) as box:
+        story = Story(lab, box, report, directory)
+        try:
+            story.tell()
+        except FAILURES as error:
+            report.claim(False, textwrap.shorten(str(error), 500))
+        report.scene("In the end")
+        held = f"{report.claims - len(report.failed)} of {report.claims} claims held"
+        report.claim(not report.failed, held, Figure("duration_s", "in", report.clock(), "s", LONGEST_S))
+        _finish(report, story, directory, started_at)
+        if report.failed:
+            report.quote("\n".join(["Where to look:", *_last_words(directory / "logs")]))
+        if hold:
+            _hold(lab, box, directory)
 
 
 def main() -> int:
-    """0: all held; 1: something did not, or it was interrupted."""
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
-    DIRECTORY.mkdir(parents=True)
-    directory = DIRECTORY.resolve()
-    signal.signal(signal.SIGTERM, _interrupt)
-    started_at, started_s = time.time(), time.monotonic()
-
-    def since_start() -> float:
-        return time.monotonic() - started_s
-
-    report = Report(since_start, lambda line: print(line, flush=True), colour=sys.stdout.isatty())
-    story: Story | None = None
-    try:
-        make_speech(directory / f"{PHONE}.wav")
-        with Lab(directory / "logs") as lab, Box(lab, settings_text(directory)) as box:
-            story = Story(lab, box, report, directory)
-            try:
-                story.tell()
-            except FAILURES as error:
-                report.claim(False, str(error))
-            report.scene("In the end")
-            took = Figure("duration_s", "", since_start(), "s", LONGEST_S)
-            held = f"{report.claims - len(report.failed)} of {report.claims} claims held"
-            report.claim(not report.failed, held, took)
-            _finish(report, story, started_at)
-            if report.failed:
-                report.quote("\n".join(["Where to look:", *_last_words(DIRECTORY / "logs")]))
-            if os.environ.get("HOLD", "0") not in ("", "0"):
-                _hold(lab, box)
-    except KeyboardInterrupt:
-        print("\nInterrupted; everything is taken down.", file=sys.stderr)
-        return 1 if report.failed or not (DIRECTORY / "report.json").exists() else 0
-    except FAILURES as error:
-        report.claim(False, f"the demo could not start: {error}")
-        _finish(report, story, started_at)
-    return 1 if report.failed else 0
+    """0: all held; 1: something did not, or it was interrupted before the end."""
+    parser = argparse.ArgumentParser(prog="tests.demo", description="the demo")
+    parser.add_argument("--directory", type=Path, default=Path("build/demo"), help="(%(default)s)")
+    directory: Path = parser.parse_args().directory.resolve()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    started_s = time.monotonic()
+    report = Report(
+        lambda: time.monotonic() - started_s,
+        lambda line: print(line, flush=True),
+        colour=sys.stdout.isatty(),
+    )
+    with directory.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"a demo is running in {directory}: wait for it, or give --directory", file=sys.stderr)
+            return 1
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        try:
+            _run(directory, report, hold=os.environ.get("HOLD", "0") not in ("", "0"))
+        except KeyboardInterrupt:
+            print("\nInterrupted; everything is taken down.", file=sys.stderr)
+            return int(not (directory / "report.json").exists() or bool(report.failed))
+        except FAILURES as error:
+            report.claim(False, f"the demo could not start: {textwrap.shorten(str(error), 500)}")
+            _finish(report, None, directory, time.time())
+    return int(bool(report.failed))
 
 
 if __name__ == "__main__":
