@@ -15,9 +15,9 @@ from gateway.calls import quiet
 from gateway.calls.sip import Engine, EngineOptions
 from gateway.calls.sip import values as v
 from gateway.calls.trunk import Trunk
-from gateway.control import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.errors import DoorError, GatewayError
 from gateway.inbox import Inbox
+from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.phones.virtual import VirtualPhone
 from gateway.service import Service
 

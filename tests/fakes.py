@@ -13,10 +13,10 @@ from typing import Literal
 import msgspec
 
 from gateway import daemon
-from gateway.control import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.errors import RefusedError
 from gateway.hub import UplinksChanged
 from gateway.inbox import Inbox
+from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.messages import (
     AnyMessage,
     CallsNow,

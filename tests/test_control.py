@@ -15,13 +15,9 @@ from typing import Any
 import pytest
 
 from gateway import control, wire
+from gateway import link as links
 from gateway.control import (
     Admission,
-    Link,
-    LinkDown,
-    LinkEvent,
-    LinkSaid,
-    LinkUp,
     Peer,
     PeerCame,
     PeerEvent,
@@ -32,6 +28,7 @@ from gateway.control import (
 )
 from gateway.errors import DoorError, RefusedError, WireError
 from gateway.inbox import Inbox
+from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp
 from gateway.messages import (
     AnyMessage,
     CallsReady,
@@ -134,7 +131,7 @@ async def _rest(client: socket.socket) -> bytes:
 
 def test_request_and_answer(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link = await control.adopt(await open_one("ctl"))
+        link = await links.adopt(await open_one("ctl"))
         peer = await _came(sockets)
         assert (peer.role, peer.pid, peer.uid) == ("ctl", os.getpid(), os.getuid())
         asked = asyncio.create_task(link.request(GetStatus(), 5))
@@ -151,7 +148,7 @@ def test_request_and_answer(play: Play) -> None:
 
 def test_answers_find_their_request_in_any_order(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link = await control.adopt(await open_one("web"))
+        link = await links.adopt(await open_one("web"))
         peer = await _came(sockets)
         asked = [asyncio.create_task(link.request(Dial(phone="desk", digits=d), 5)) for d in "1234"]
         said = [await _said(sockets) for _ in asked]
@@ -166,7 +163,7 @@ def test_answers_find_their_request_in_any_order(play: Play) -> None:
 
 def test_events_come_unasked(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link = await control.adopt(await open_one("ctl"))
+        link = await links.adopt(await open_one("ctl"))
         peer = await _came(sockets)
         asked = asyncio.create_task(link.request(Follow(), 5))
         said = await _said(sockets)
@@ -185,7 +182,7 @@ def test_events_come_unasked(play: Play) -> None:
 
 def test_hub_asks_and_calls_answers(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link = await control.adopt(await open_one("calls"))
+        link = await links.adopt(await open_one("calls"))
         peer = await _came(sockets)
         link.send(READY)
         assert (await _said(sockets)).envelope == Envelope(body=READY)
@@ -262,7 +259,7 @@ def test_a_bad_line_gets_one_answer_and_the_door(play: Play, bad: bytes) -> None
 def test_a_link_reports_the_refusal_that_ended_it(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
         raw = await open_one("ctl")
-        link = await control.adopt(raw)
+        link = await links.adopt(raw)
         await _came(sockets)
         pending = asyncio.create_task(link.request(GetStatus(), 5))
         await _said(sockets)
@@ -278,7 +275,7 @@ def test_a_link_reports_the_refusal_that_ended_it(play: Play) -> None:
 
 def test_silence_of_the_hub_is_an_error_with_a_remedy(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link = await control.adopt(await open_one("ctl"))
+        link = await links.adopt(await open_one("ctl"))
         with pytest.raises(DoorError, match="no answer to GetStatus within"):
             await link.request(GetStatus(), 0.01)
         await link.close()
@@ -317,7 +314,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(play: 
     async def scene(sockets: Sockets, open_one: Open) -> None:
         deaf = await open_one("ctl")
         deaf_peer = await _came(sockets)
-        link = await control.adopt(await open_one("ctl"))
+        link = await links.adopt(await open_one("ctl"))
         good_peer = await _came(sockets)
         event = Event(at=0.0, kind="system", text="x" * 60_000)
         for _ in range(200):
@@ -417,12 +414,12 @@ def test_files_have_their_modes_and_only_one_daemon_has_them(tmp_path: Path) -> 
         with pytest.raises(RefusedError, match="another daemon"):
             await second.listen(tmp_path, [Admission("ctl")])
         await second.close()
-        link = await control.connect(tmp_path / "ctl.sock")
+        link = await links.connect(tmp_path / "ctl.sock")
         await link.close()
         await first.close()
         assert not (tmp_path / "ctl.sock").exists()
         with pytest.raises(DoorError, match="systemctl start gateway"):
-            await control.connect(tmp_path / "ctl.sock")
+            await links.connect(tmp_path / "ctl.sock")
         third = Sockets(Inbox[PeerEvent]())
         await third.listen(tmp_path, [Admission("ctl")])
         await third.close()
@@ -446,7 +443,7 @@ def test_a_socket_gets_its_group_from_its_nursery(tmp_path: Path) -> None:
         await sockets.listen(tmp_path, [Admission("ctl"), Admission("calls")])
         assert (tmp_path / "calls.sock").group() == "audio" and list(nursery.iterdir()) == []
         assert (tmp_path / "ctl.sock").group() == grp.getgrgid(os.getegid()).gr_name
-        await (await control.connect(tmp_path / "calls.sock")).close()
+        await (await links.connect(tmp_path / "calls.sock")).close()
         await sockets.close()
 
     asyncio.run(main())
@@ -482,7 +479,7 @@ def test_a_lasting_client_outlives_killed_hubs(tmp_path: Path) -> None:
     async def main() -> None:
         inbox = Inbox[LinkEvent]()
         path = tmp_path / "calls.sock"
-        keeping = asyncio.create_task(control.keep_linked(path, inbox, longest_wait_s=0.1))
+        keeping = asyncio.create_task(links.keep_linked(path, inbox, longest_wait_s=0.1))
         for _ in range(3):
             hub = await start()
             up = await inbox.next()
@@ -507,7 +504,7 @@ def test_a_lasting_client_outlives_killed_hubs(tmp_path: Path) -> None:
 
 def test_a_message_too_long_for_the_wire_is_answered_as_such(play: Play) -> None:
     async def scene(sockets: Sockets, open_one: Open) -> None:
-        link: Link = await control.adopt(await open_one("ctl"))
+        link: Link = await links.adopt(await open_one("ctl"))
         peer = await _came(sockets)
         asked = asyncio.create_task(link.request(GetStatus(), 5))
         said = await _said(sockets)

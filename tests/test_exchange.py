@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway import messages as m
-from gateway.control import Admission, Peer, PeerCame, PeerGone, PeerSaid, Sockets, keep_linked
+from gateway.control import Admission, Peer, PeerCame, PeerGone, PeerSaid, Sockets
 from gateway.exchange import Exchange
 from gateway.inbox import Inbox
+from gateway.link import keep_linked
 from gateway.service import Service
 
 M = TypeVar("M")

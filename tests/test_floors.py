@@ -28,7 +28,7 @@ GROUND = {
 MAINS = {"__main__", "boot", "channels", "daemon", "exchange", "ctl", "hub"}
 # Paths below gateway/, without .py; a package counts as one door.
 DOORS = {
-    *("control", "service", "client"),
+    *("control", "link", "service", "client"),
     *("calls/sip/*", "calls/stun"),
     *("history/store",),
     *("panel/board",),

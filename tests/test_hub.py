@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from gateway import control, hub
-from gateway.control import Link, LinkSaid, Sockets
+from gateway import link as links
+from gateway.control import Sockets
 from gateway.hub import Hub, HubEvent, PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
+from gateway.link import Link, LinkSaid
 from gateway.messages import (
     AnyMessage,
     CallEnded,
@@ -61,7 +63,7 @@ class Stage:
         self.ready += 1
 
     async def connect(self, role: str) -> Link:
-        link = await control.connect(self.directory / f"{role}.sock")
+        link = await links.connect(self.directory / f"{role}.sock")
         self._links.append(link)
         return link
 
