@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in given.names or BENCHMARKS:
         print(f"{name}: {BENCHMARKS[name]} ", end="", flush=True)
         began = time.monotonic()
+        (ROOT / f"{name}.error").unlink(missing_ok=True)
         try:
             found = importlib.import_module(f"tests.bench.{name}").run(given.quick)
         except Exception as error:  # noqa: BLE001  the others still run; this one is reported as failed
