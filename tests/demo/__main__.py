@@ -36,10 +36,15 @@ def _hold(lab: Lab, box: Box, directory: Path) -> None:
         f"  gatewayctl dial {PHONE} '020 7946 0002'      # the far end speaks; its numbers are listed below\n"
         f"  gatewayctl hangup {PHONE}\n"
         "  gatewayctl uplinks use backup1\n\n"
-        f"Recordings of {PHONE}: {directory}/{PHONE}-*.wav. And here is the world's prompt:\n"
+        f"Recordings of {PHONE}: {_shown(directory)}/{PHONE}-*.wav. And here is the world's prompt:\n"
     )
     print(show(lab), flush=True)
     prompt(lab)
+
+
+def _shown(path: Path) -> str:
+    """As one would type it here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _last_words(logs: Path) -> list[str]:
@@ -47,7 +52,9 @@ def _last_words(logs: Path) -> list[str]:
     found = []
     for path in (logs / "box-daemon.log", logs / "box-calls.log"):
         lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-        found.append(f"{path}: {next((x for x in reversed(lines) if x.strip()), '(empty)').strip()[:200]}")
+        found.append(
+            f"{_shown(path)}: {next((x for x in reversed(lines) if x.strip()), '(empty)').strip()[:200]}"
+        )
     return found
 
 
@@ -60,11 +67,11 @@ def _finish(report: Report, story: Story | None, directory: Path, started_at: fl
             f"{RTT_MS:.0f} ms there and back."
         )
         drawn.write_text(picture.svg("A running call outlives its uplink", day, story.cuts, foot))
-        report.note(f"picture: {drawn}; recordings beside it")
+        report.note(f"picture: {_shown(drawn)}; recordings and logs beside it")
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
     figures = directory / "report.json"
     figures.write_text(report.to_json(started_at=started_at, machine=machine, rtt_ms=RTT_MS))
-    report.note(f"figures: {figures}")
+    report.note(f"figures: {_shown(figures)}")
 
 
 def _run(directory: Path, report: Report, *, hold: bool) -> None:
@@ -75,7 +82,7 @@ def _run(directory: Path, report: Report, *, hold: bool) -> None:
         try:
             story.tell()
         except FAILURES as error:
-            report.claim(False, textwrap.shorten(str(error), 500))
+            report.claim(False, textwrap.shorten(str(error), 250))
         report.scene("In the end")
         held = f"{report.claims - len(report.failed)} of {report.claims} claims held"
         report.claim(not report.failed, held, Figure("duration_s", "in", report.clock(), "s", LONGEST_S))
@@ -114,7 +121,7 @@ def main() -> int:
             print("\nInterrupted; everything is taken down.", file=sys.stderr)
             return int(not (directory / "report.json").exists() or bool(report.failed))
         except FAILURES as error:
-            report.claim(False, f"the demo could not start: {textwrap.shorten(str(error), 500)}")
+            report.claim(False, f"the demo could not start: {textwrap.shorten(str(error), 250)}")
             _finish(report, None, directory, time.time())
     return int(bool(report.failed))
 
