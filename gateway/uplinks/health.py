@@ -160,6 +160,7 @@ class Health:
         self._damped = False
         self._pardon_s = QUIET_PARDON_S
         self._pardoned_until = 0.0
+        self._lively_from_s = now
         self._internet_since_s: float | None = None
         self._trunk_since_s: float | None = None
         self.quality = Quality()
@@ -364,7 +365,9 @@ class Health:
 
     def _answered(self, event: ProbeAnswered, now: float) -> None:
         wait_s = self._schedule.timeout_s()
-        heard = self._schedule.answered(event)
+        sent_s = now - event.rtt_s
+        # What was sent before the path came (back) to life may have waited for ARP, or in a queue.
+        heard = self._schedule.answered(event, learn=sent_s >= self._lively_from_s)
         if heard is None:
             return
         if heard.on_time:
@@ -372,7 +375,6 @@ class Health:
         if event.observed is not None:
             if self.observed.told(event.kind, event.target, event.observed, now):
                 self._schedule.hasten("options", now)
-        sent_s = now - event.rtt_s
         for reach in (self._internet, self._provider):
             if reach is self._provider and event.kind != "options":
                 continue
@@ -401,6 +403,8 @@ class Health:
         if reach is self._provider:
             self._repace(now)
             return
+        if before != "suspect":
+            self._lively_from_s = now
         if before == "returning":
             self.quality.clear()
         if before in ("fresh", "returning"):

@@ -13,6 +13,10 @@ MARGIN_S = 0.040
 """The least time beyond srtt: scheduling and queueing noise of a small box."""
 CEILING_S = 1.0
 """The longest wait for an answer, also before the first one (RFC 6298 §2.1)."""
+PROVISIONAL = 4
+"""The first answers of a target, of which the quickest counts."""
+FAR_OFF = 8
+"""Beyond so many deviations, an answer counts no more than one so far off."""
 SET_ASIDE_AFTER = 5
 """Misses in a row after which a target no longer raises doubts, until it answers again."""
 SET_ASIDE_FACTOR = 10
@@ -66,21 +70,26 @@ class Heard:
 
 @dataclass(slots=True)
 class Estimator:
-    """Smoothed round trip and its deviation (RFC 6298 §2), except that the deviation falls four times more
-    slowly than it rises: a jitter that was seen once comes again."""
+    """Smoothed round trip and its deviation (RFC 6298 §2), with three liberties: the deviation falls four
+    times more slowly than it rises, for a jitter that was seen comes again; one answer far off counts only
+    in part, for a hiccup does not; the first ones, which may have waited for ARP, give way to a quick one.
+    """
 
     srtt_s: float | None = None
     rttvar_s: float = 0.0
+    _count: int = 0
 
     def heard(self, rtt_s: float) -> None:
         """Take in one round trip, late ones included."""
-        if self.srtt_s is None:
-            self.srtt_s, self.rttvar_s = rtt_s, rtt_s / 4
+        self._count += 1
+        if self.srtt_s is None or (self._count <= PROVISIONAL and rtt_s < self.srtt_s / 2):
+            self.srtt_s, self.rttvar_s = rtt_s, min(rtt_s, CEILING_S) / 4
             return
-        deviation = abs(self.srtt_s - rtt_s)
-        gain = 1 / 4 if deviation > self.rttvar_s else 1 / 16
-        self.rttvar_s += gain * (deviation - self.rttvar_s)
-        self.srtt_s += (rtt_s - self.srtt_s) / 8
+        most = FAR_OFF * max(self.rttvar_s, MARGIN_S / 4)
+        step = min(max(rtt_s - self.srtt_s, -most), most)
+        gain = 1 / 4 if abs(step) > self.rttvar_s else 1 / 16
+        self.rttvar_s += gain * (abs(step) - self.rttvar_s)
+        self.srtt_s += step / 8
 
     @property
     def timeout_s(self) -> float:
@@ -215,13 +224,14 @@ class Schedule:
                 sends += [self._send(track, "", now) for track in self._regular(kind)]
         return sends, lost
 
-    def answered(self, event: ProbeAnswered) -> Heard | None:
-        """Take in an answer, late or not; None when its target is not ours."""
+    def answered(self, event: ProbeAnswered, learn: bool) -> Heard | None:
+        """Take in an answer, late or not; None: its target is not ours. `learn`: its round trip counts."""
         on_time = self._flights.pop(event.sequence, None) is not None
         track = self._tracks.get((event.kind, event.target))
         if track is None:
             return None
-        track.rtt.heard(event.rtt_s)
+        if learn or track.rtt.srtt_s is None:
+            track.rtt.heard(event.rtt_s)
         track.good, track.misses = True, 0
         return Heard(track.target, on_time)
 
@@ -289,7 +299,7 @@ class Schedule:
         for _ in tracks:
             track = tracks[self._turn[kind] % len(tracks)]
             self._turn[kind] += 1
-            if track.good or not anyone_good:
+            if track.good or not anyone_good or not track.misses:
                 return [track]
             track.skipped += 1
             if track.skipped >= SET_ASIDE_FACTOR:
