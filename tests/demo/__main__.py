@@ -64,7 +64,7 @@ def _finish(report: Report, story: Story | None, directory: Path, started_at: fl
         day = time.strftime("%-d %B %Y", time.localtime(started_at))
         foot = (
             "Measured in one run: at the far end by arrival of packets, at the phone by its recording. "
-            f"{RTT_MS:.0f} ms there and back."
+            f"What it makes up to hide a gap counts as silence. {RTT_MS:.0f} ms there and back."
         )
         drawn.write_text(picture.svg("A running call outlives its uplink", day, story.cuts, foot))
         report.note(f"picture: {_shown(drawn)}; recordings and logs beside it")

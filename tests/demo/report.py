@@ -31,9 +31,9 @@ class Figure:
 
     def __str__(self) -> str:
         shown = "not measured" if self.value is None else f"{_number(self.value)} {self.unit}".strip()
-        if self.ok:
-            return f"{self.what} {shown}"
-        return f"{self.what} {shown}" + ("" if self.limit is None else f" (at most {_number(self.limit)})")
+        if self.limit:
+            shown += f" (limit {_number(self.limit)})"
+        return f"{self.what} {shown}".strip()
 
 
 def _number(value: float) -> str:

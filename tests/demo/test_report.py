@@ -13,7 +13,7 @@ def _report(colour: bool = False) -> tuple[Report, list[str]]:
 def test_a_figure_over_its_limit_fails_the_claim_and_says_the_limit() -> None:
     report, told = _report()
     assert not report.claim(True, "the call goes on", Figure("silence_ms", "silence", 210.4, "ms", 180))
-    assert told == ["  12.3 s  ✗ the call goes on: silence 210 ms (at most 180)"]
+    assert told == ["  12.3 s  ✗ the call goes on: silence 210 ms (limit 180)"]
     assert json.loads(report.to_json())["ok"] is False
 
 
@@ -26,7 +26,7 @@ def test_a_figure_that_was_not_measured_fails_the_claim_even_without_a_limit() -
 def test_what_held_is_told_with_its_figures() -> None:
     report, told = _report()
     assert report.claim(True, "decided", Figure("a", "after", 9.26, "ms", 10), Figure("b", "lost", 0, "", 0))
-    assert told == ["  12.3 s  ✓ decided: after 9.3 ms, lost 0"]
+    assert told == ["  12.3 s  ✓ decided: after 9.3 ms (limit 10), lost 0"]
     whole = json.loads(report.to_json(rtt_ms=40))
     assert whole["ok"] is True
     assert whole["rtt_ms"] == 40
@@ -49,7 +49,7 @@ def test_a_demo_without_claims_proves_nothing() -> None:
 def test_a_claim_fails_although_all_its_figures_are_good() -> None:
     report, _ = _report()
     assert not report.claim(False, "the call goes on", Figure("silence_ms", "silence", 10, "ms", 180))
-    assert [line.text for line in report.failed] == ["the call goes on: silence 10 ms"]
+    assert [line.text for line in report.failed] == ["the call goes on: silence 10 ms (limit 180)"]
 
 
 def test_long_lines_are_broken_under_their_own_text() -> None:
