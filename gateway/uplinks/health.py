@@ -295,6 +295,7 @@ class Health:
 
     def _halt(self) -> None:
         self._running = False
+        self._lively_from_s = math.inf
         self._schedule.stop()
         self.quality.clear()
         self._internet = _Reach("internet")
@@ -470,6 +471,7 @@ class Health:
             reach.signal("exhausted")
             changed = True
             if reach is self._internet:
+                self._pardoned_until, self._pardon_s = 0.0, QUIET_PARDON_S
                 self.quality.clear()
                 self._provider = _Reach("provider")
                 self._schedule.cancel("provider")
