@@ -37,7 +37,7 @@ def run(quick: bool) -> list[Figure]:
         own = _own(stage)
         for begun in range(0, count, ROUND):
             captures = {
-                up: stage.capture("isp" + up.isp, f"dst net {plan.PROVIDER_PREFIX}", 200)
+                up: stage.capture("isp" + up.isp, f"ip and dst net {plan.PROVIDER_PREFIX}", 200)
                 for up in plan.UPLINKS
             }
             with contextlib.suppress(LabError):  # while nothing is fit there is no call to be had
@@ -50,7 +50,8 @@ def run(quick: bool) -> list[Figure]:
                 capture.stop()
                 good, asked, wrong = _sort(up, own[up], capture)
                 passed, probes, bad = passed + good, probes + asked, bad + wrong
-                capture.path.unlink()
+                if not wrong:
+                    capture.path.unlink()
             _restore(stage, own)
             stage.await_up(*CONFIRMED)
             stage.hang_up()
@@ -80,7 +81,7 @@ def _sort(up: plan.Uplink, own: str, capture: Capture) -> tuple[int, int, list[s
         if packet.device != "box" or packet.outgoing:
             continue
         if packet.source != own:
-            wrong.append(f"{packet.source} by {up.device}")
+            wrong.append(f"{packet.protocol} {packet.sip} from {packet.source} by {up.device}")
         elif up in CONFIRMED:
             good += 1
         elif packet.sip.startswith("OPTIONS ") or (packet.protocol == "icmp" and packet.payload[:1] == _ECHO):
