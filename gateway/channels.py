@@ -12,8 +12,9 @@ from gateway import plan
 from gateway.daemon import Building
 from gateway.hub import HubEvent, PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
-from gateway.messages import Event, MediaQuiet, Path, Paths
+from gateway.messages import Event, MediaQuiet, Path, Paths, Server
 from gateway.schema import Settings
+from gateway.settings import servers
 from gateway.settings.confirmations import Ledger
 from gateway.uplinks.dhcp import Dhcp
 from gateway.uplinks.netlink import Kernel
@@ -57,8 +58,11 @@ class Channels:
             inbox,
             _confirmed(building.ledger),
             self._heard,
+            remembered=servers.load(building.state, settings.trunk.server, settings.trunk.transport),
             beat=building.beat,
         )
+        self._state = building.state
+        self._found: asyncio.Queue[tuple[Server, ...]] = asyncio.Queue()
 
     async def run(self) -> None:
         """Open the doors, then watch. An error in here ends the process; what stands in the kernel stays."""
@@ -70,10 +74,18 @@ class Channels:
                 tasks.create_task(self._kernel.run(), name="kernel")
                 for client in self._dhcp:
                     tasks.create_task(client.run(), name="dhcp")
+                tasks.create_task(self._remember(), name="remember")
                 tasks.create_task(self._watch.run(), name="watch")
         finally:
             self._prober.close()
             await self._kernel.close()
+
+    async def _remember(self) -> None:
+        """Keep the servers that were found, off the loop: a card may take its time."""
+        while True:
+            found = await self._found.get()
+            trunk = self._settings.trunk
+            await asyncio.to_thread(servers.save, self._state, trunk.server, trunk.transport, found)
 
     def _heard(self, output: Output) -> None:
         match output:
@@ -81,8 +93,9 @@ class Channels:
                 self._post(output)
             case PictureChanged():
                 self._post(UplinksChanged())
-            case ServersKnown(servers):
-                self._post(PlanChanged(plan.trunk_plan(self._settings, servers, self._recordings)))
+            case ServersKnown(found):
+                self._found.put_nowait(found)
+                self._post(PlanChanged(plan.trunk_plan(self._settings, found, self._recordings)))
             case Switched():
                 log.info(
                     "Switched to %s",

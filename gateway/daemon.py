@@ -56,6 +56,7 @@ class Building:
 
     settings: Settings
     ledger: Ledger
+    state: Path
     recordings: Path
     inbox: Inbox[HubEvent]
     beat: Callable[[float], None]
@@ -81,6 +82,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
         Building(
             loaded.settings,
             ledger,
+            options.state,
             options.recordings,
             inbox,
             pulse.register("uplinks", LONGEST_TURN_S, loop.time()),

@@ -180,7 +180,7 @@ class Hub:
         """The whole appliance now; its verdict is the one that page, lamp and line all show."""
         seen = self._uplinks.now()
         calls: Literal["running", "starting", "absent"] = (
-            "running" if self._engine else "starting" if self._calls else "absent"
+            "running" if self._engine and self._plan else "starting" if self._calls else "absent"
         )
         return Status(
             verdict=verdict(seen.uplinks, calls, seen.guard, seen.provider_silent),
@@ -296,7 +296,7 @@ class Hub:
 
     def _ask_calls(self, message: AnyMessage, timeout_s: float, settle: Callable[[AnyMessage], None]) -> None:
         """Pass a request on; `settle` is called exactly once. Raises RefusedError when nobody is there."""
-        if self._calls is None or self._engine is None:
+        if self._calls is None or self._engine is None or self._plan is None:
             raise RefusedError(
                 "the calls process is starting" if self._calls else "the calls process is not running",
                 where="calls process",

@@ -84,9 +84,7 @@ class Status(Frozen, frozen=True, kw_only=True):
     phones: tuple[PhoneView, ...] = ()
 
 
-def verdict(
-    uplinks: tuple[UplinkStatus, ...], calls_process: str, guard: str, provider_silent: bool
-) -> str:
+def verdict(uplinks: tuple[UplinkStatus, ...], calls_process: str, guard: str, provider_silent: bool) -> str:
     """The sentence that stands at the top of everything: what works, what does not, what it costs."""
     usable = [u for u in uplinks if u.carries_trunk]
     enabled = [u for u in uplinks if u.state != "disabled"]

@@ -67,7 +67,8 @@ class Stage:
         self._links.append(link)
         return link
 
-    async def start_calls(self, calls: FakeCalls, tasks: asyncio.TaskGroup) -> Link:
+    async def start_calls(self, calls: FakeCalls, tasks: asyncio.TaskGroup, planned: bool = True) -> Link:
+        """A calls process that is there, and `planned`: knows the trunk, without which it can do nothing."""
         link = await self.connect("calls")
         calls.up(link)
 
@@ -76,7 +77,9 @@ class Stage:
                 calls.hear(LinkSaid(link, envelope))
 
         tasks.create_task(serve())
-        await self.until(lambda status: status.calls_process == "running")
+        if planned:
+            self.inbox.post(PlanChanged(trunk_plan(parse(EXAMPLE, "example.toml"), (), "/rec")))
+            await self.until(lambda status: status.calls_process == "running")
         return link
 
     async def ask(self, message: AnyMessage) -> AnyMessage:
@@ -115,12 +118,23 @@ def play(directory: Path, scene: Callable[[Stage, asyncio.TaskGroup], Awaitable[
     asyncio.run(main())
 
 
+def test_calls_process_that_does_not_know_the_trunk_yet_is_starting(tmp_path: Path) -> None:
+    async def scene(stage: Stage, tasks: asyncio.TaskGroup) -> None:
+        await stage.start_calls(FakeCalls(), tasks, planned=False)
+        await stage.until(lambda status: status.calls_process == "starting")
+        answer = await stage.ask(Dial(phone="desk", digits="1"))
+        assert isinstance(answer, Refused) and "is starting" in answer.what
+
+    play(tmp_path, scene)
+
+
 def test_plan_and_paths_go_to_the_calls_process_when_it_comes_and_when_they_change(tmp_path: Path) -> None:
     async def scene(stage: Stage, tasks: asyncio.TaskGroup) -> None:
         plan = trunk_plan(parse(EXAMPLE, "x"), (), "/rec")
         stage.inbox.post(PlanChanged(plan))
         calls = FakeCalls()
-        await stage.start_calls(calls, tasks)
+        await stage.start_calls(calls, tasks, planned=False)
+        await stage.until(lambda status: status.calls_process == "running")
         await stage.ask(UseUplink(uplink=""))
         assert calls.plans == [plan] and [p.active for p in calls.paths] == ["main"]
         stage.uplinks.confirmed_names.add("backup1")
@@ -133,7 +147,8 @@ def test_plan_and_paths_go_to_the_calls_process_when_it_comes_and_when_they_chan
         assert [p.active for p in calls.paths] == ["main", "backup1"], "told once for each change"
         assert calls.plans == [plan, other]
         again = FakeCalls()
-        await stage.start_calls(again, tasks)
+        await stage.start_calls(again, tasks, planned=False)
+        await stage.until(lambda status: status.calls_process == "running")
         await stage.ask(Dial(phone="desk", digits="1"))
         assert again.plans == [other] and again.paths == calls.paths[-1:]
 

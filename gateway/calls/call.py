@@ -279,6 +279,7 @@ class Call:
         self._timers["ack"] = now + self._timing.ack_s
         self.state = "answering"
         self._legs.emit(Ring(False), AnswerLeg(leg))
+        self._connect(leg)  # its media may have come before the phone was lifted
 
     # --- paths ------------------------------------------------------------------------------------
 

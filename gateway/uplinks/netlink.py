@@ -7,14 +7,13 @@ rules go by rtnl.py.
 
 import asyncio
 import errno
+import importlib.util
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from inspect import isawaitable
 from ipaddress import ip_interface
 from typing import Any, Final
-
-from pyroute2 import AsyncConntrack, AsyncIPRoute
-from pyroute2.netlink import exceptions, rtnl
 
 from gateway.errors import DoorError
 from gateway.inbox import Inbox
@@ -34,6 +33,14 @@ from gateway.uplinks.routes import (
 )
 from gateway.uplinks.rtnl import Rtnl
 from gateway.uplinks.sysfs import Carrier, forward_ipv4, prepare_uplink
+
+# Whole, pyroute2 loads a database, a laboratory and the sockets of thirty protocols: 5 MB that nothing here
+# needs. Its parts load by themselves when the package is there without its __init__ having run.
+if "pyroute2" not in sys.modules and (_whole := importlib.util.find_spec("pyroute2")):
+    sys.modules["pyroute2"] = importlib.util.module_from_spec(_whole)
+from pyroute2.conntrack import AsyncConntrack
+from pyroute2.iproute.linux import AsyncIPRoute
+from pyroute2.netlink import exceptions, rtnl
 
 CARRIER_POLL_S: Final = 0.025
 _GROUPS: Final = (

@@ -190,6 +190,7 @@ Output = Event | PictureChanged | ServersKnown | Switched
 class Watch:
     """The room. `inbox` is where its doors post; `publish` is called on the loop and must not block.
 
+    `remembered`: the trunk's servers as they were resolved in an earlier life.
     `clock`: monotonic seconds of the inbox's loop; `wall`: Unix seconds.
     """
 
@@ -201,6 +202,7 @@ class Watch:
         confirmed: Mapping[str, Confirmed],
         publish: Callable[[Output], None],
         *,
+        remembered: tuple[Server, ...] = (),
         beat: Callable[[float], None] = lambda now: None,
         clock: Callable[[], float] | None = None,
         wall: Callable[[], float] = time.time,
@@ -221,7 +223,7 @@ class Watch:
         self._healths = {u.name: self._health(u, now) for u in settings.uplinks}
         self._choice = Choice(self._watching, now)
         self._keeper = Keeper(doors.kernel, doors.guard)
-        self._servers = literal_servers(self._trunk)
+        self._servers = literal_servers(self._trunk) or remembered
         self._stun: tuple[str, ...] = tuple(s for s in self._watching.stun_servers if address_of(s))
         self._resolving = False
         self._resolve_at = now

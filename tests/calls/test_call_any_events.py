@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.calls.call import Call
@@ -209,6 +209,7 @@ def test_an_outgoing_call(
 
 @settings(max_examples=300, deadline=None)
 @given(any_ways(), st.sampled_from(UPLINKS), steps, st.floats(0, 0.999))
+@example(Ways("", ()), "main", [(MediaUp(1), 0.0), (Lifted(), 0.0), (Answered(1), 0.0)], 0.0)
 def test_an_incoming_call(
     ways: Ways, uplink: str, script: list[tuple[Event | None, float]], random: float
 ) -> None:
