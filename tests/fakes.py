@@ -14,7 +14,7 @@ import msgspec
 
 from gateway import daemon
 from gateway.errors import RefusedError
-from gateway.hub import UplinksChanged
+from gateway.hub import PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.messages import (
@@ -32,6 +32,7 @@ from gateway.messages import (
     Refused,
     TrunkPlan,
 )
+from gateway.plan import trunk_plan
 from gateway.service import Service, log_to_journal_or_stderr
 from gateway.settings.confirmations import Ledger
 from gateway.status import PhoneView, UplinkStatus
@@ -222,6 +223,7 @@ def build(building: daemon.Building) -> FakeUplinks:
         observed={"backup1": "198.51.100.20"},
     )
     uplinks.confirmed(building.ledger)
+    building.inbox.post(PlanChanged(trunk_plan(building.settings, (), str(building.recordings))))
     return uplinks
 
 
