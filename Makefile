@@ -25,10 +25,10 @@ help:
 	@echo 'make distclean      remove those too'
 
 prepare:
-	@tools/prepare
+	@image/prepare
 
 prepare-lab:
-	@tools/prepare lab
+	@image/prepare lab
 
 demo: prepare-lab
 	@$(BIN)/python -m tests.demo
