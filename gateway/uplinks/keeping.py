@@ -80,7 +80,7 @@ class Keeper:
         self._retry_s = RETRY_S
         self._kernel_stands = False
         self.guard_stands = False
-        self.known_troubles: set[str] = {"look", "routes", "guard"}
+        self._failed: set[str] = set()
         self.trouble: dict[str, str] = {}
         """What the kernel or nftables refused last, by what was to be done."""
         self.due: float | None = None
@@ -217,11 +217,15 @@ class Keeper:
             return False
 
     async def _try(self, what: str, step: Awaitable[None]) -> None:
+        """A device may go just now, and that is told otherwise: only what fails twice running is trouble."""
         try:
             await step
+            self._failed.discard(what)
             self.trouble.pop(what, None)
         except DoorError as error:
-            self.trouble[what] = str(error)
+            if what in self._failed:
+                self.trouble[what] = str(error)
+            self._failed.add(what)
 
 
 def _admitted(plan: KernelPlan | None) -> frozenset[tuple[str, Address]]:

@@ -45,7 +45,7 @@ from gateway.uplinks.model import (
     UplinkPath,
     Verify,
 )
-from gateway.uplinks.wiring import Ask, Resolved, Wire, address_of, endpoint, literal_servers
+from gateway.uplinks.wiring import Ask, Resolved, Wire, address_of, collapsed, endpoint, literal_servers
 
 CONFIRMING_S = 60.0
 """The longest that a confirmation call may leave by an unconfirmed address."""
@@ -244,6 +244,7 @@ class Watch:
         self._mended_at: dict[str, float] = {}
         self._complete = False
         self._said: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
         self._stamp = 0
         self._shown: object = None
         self._last_own: dict[str, Address] = {}
@@ -640,7 +641,7 @@ class Watch:
 
     def _providers(self) -> tuple[Network, ...]:
         servers = (ip_network(server.address) for server in self._servers)
-        return tuple(dict.fromkeys((*self._trunk.networks, *servers)))
+        return collapsed((*self._trunk.networks, *servers))
 
     # --- confirmations ---
 
@@ -737,12 +738,11 @@ class Watch:
         self._note("switch", text, switch.uplink)
 
     def _say_trouble(self) -> None:
-        for what, text in self._keeper.trouble.items():
-            if self._said.get(what) != text:
-                self._said[what] = text
-                self._note("guard" if what == "guard" else "system", text)
-        for what in [w for w in self._said if w in self._keeper.known_troubles - self._keeper.trouble.keys()]:
-            del self._said[what]
+        """Tell what kernel or nftables refuse, once each time that it begins."""
+        news = {what: text for what, text in self._keeper.trouble.items() if self._troubles.get(what) != text}
+        self._troubles = dict(self._keeper.trouble)
+        for what, text in news.items():
+            self._note("guard" if what == "guard" else "system", text)
 
     def _note(self, kind: EventKind, text: str, uplink: str = "") -> None:
         self._publish(Event(at=self._wall(), kind=kind, text=text, uplink=uplink))

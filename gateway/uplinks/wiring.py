@@ -2,9 +2,10 @@
 for the kernel, the probes and its identity. Pure.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 
 from gateway.messages import Server
 from gateway.schema import Trunk, Uplink, Watching
@@ -15,6 +16,7 @@ from gateway.uplinks.model import (
     Interface,
     LeaseSeen,
     LinkSeen,
+    Network,
     Target,
     UplinkPath,
 )
@@ -178,6 +180,15 @@ def literal_servers(trunk: Trunk) -> tuple[Server, ...]:
         return ()
     port = trunk.port or default_port(trunk.transport)
     return (Server(address=str(address), port=port, transport=trunk.transport),)
+
+
+def collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """The same addresses without overlaps, IPv4 first: fewer rules for the kernel to walk."""
+    known = tuple(networks)
+    return (
+        *collapse_addresses(n for n in known if isinstance(n, IPv4Network)),
+        *collapse_addresses(n for n in known if isinstance(n, IPv6Network)),
+    )
 
 
 def default_port(transport: str) -> int:
