@@ -14,7 +14,7 @@ PAUSE_ENDS_S = 8.5
 
 def run(quick: bool) -> list[Figure]:
     """Moves and switches that nothing called for."""
-    minutes = 1.0 if quick else 30.0
+    minutes = 0.5 if quick else 30.0
     with Scene("false_moves") as stage:
         paused = [_moved(stage, plan.PAUSES, PAUSE_ENDS_S) for _ in range(1 if quick else 5)]
         stage.lab.impair(plan.MAIN, loss=LOSS, jitter_ms=JITTER_MS)

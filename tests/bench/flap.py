@@ -12,7 +12,7 @@ SWITCHES_AN_HOUR = 12
 
 def run(quick: bool) -> list[Figure]:
     """Switches, leaks and growth over so many minutes of flapping."""
-    minutes = 1.0 if quick else 10.0
+    minutes = 0.5 if quick else 10.0
     with Scene("flap", failback_after_s=30.0) as stage:
         stage.dial()
         stage.hang_up()  # what is allocated once shall be allocated

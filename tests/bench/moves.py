@@ -46,7 +46,7 @@ def run(quick: bool) -> list[Figure]:
     lost = 0
     with Scene("moves") as stage:
         (call,) = stage.dial()
-        for number in range(8 if quick else 60):
+        for number in range(6 if quick else 60):
             if number % (2 * scene.DAMPED_AFTER) == 0 and number:
                 stage.fresh_daemon()
             kind: Cut = "blackhole" if number % 4 in (1, 2) else "carrier"

@@ -26,7 +26,7 @@ _INVITE = (
 
 def run(quick: bool) -> list[Figure]:
     """Replies, CPU, and the call, during the flood and before it."""
-    seconds = 8.0 if quick else 30.0
+    seconds = 5.0 if quick else 30.0
     sender = _compile()
     with Scene("strangers") as stage:
         (call,) = stage.dial()
