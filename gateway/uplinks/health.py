@@ -1,14 +1,12 @@
-"""Law: silence is a suspicion, a burst of probes decides it, and any sign of life acquits. Health decides
-what an uplink is good for; the kernel's routes do not.
+"""Law: health decides what an uplink is good for; the kernel's routes do not.
 
-Two machines of one table run side by side, `internet` (anything answers) and `provider` (the trunk's server
-answers OPTIONS); with the facts of link, address and identity they make the one state of the uplink.
+The two machines of reach.py, and the facts of link, address and identity, make the one state of the uplink:
+the first row of the ladder (at the end) that holds.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from gateway.schema import Watching
 from gateway.status import UplinkState
@@ -33,36 +31,12 @@ from gateway.uplinks.model import (
 from gateway.uplinks.observed import Observed
 from gateway.uplinks.probing import Lost, Schedule, pace
 from gateway.uplinks.quality import LEAST, Quality
+from gateway.uplinks.reach import BURSTS, FITNESS, STEADY, Fitness, Reach, ReachState
 from gateway.uplinks.sentences import Facts, sentence
-
-ReachState = Literal["fresh", "alive", "suspect", "silent", "returning"]
-Signal = Literal["answer", "doubt", "exhausted", "miss", "steady"]
-
-REACH: dict[ReachState, dict[Signal, ReachState]] = {
-    # A new path: nothing is known; the first answer is good news enough.
-    "fresh": {"answer": "alive", "exhausted": "silent"},
-    # One miss, or quiet media, or a wish to know.
-    "alive": {"doubt": "suspect"},
-    "suspect": {"answer": "alive", "exhausted": "silent"},
-    # One answer after an outage may be chance.
-    "silent": {"answer": "returning"},
-    "returning": {"steady": "alive", "miss": "silent", "exhausted": "silent"},
-}
 
 BURST_MOST = 6
 BURST_LONGEST = 12
 FALSE_VERDICT = 1e-6
-STEADY = 4
-"""Answers, without a loss between them, after which an outage is over."""
-_BURSTS: dict[tuple[str, ReachState], tuple[int, float]] = {
-    # Least number of probes, seconds between them.
-    ("internet", "fresh"): (8, 0.25),
-    ("internet", "suspect"): (4, 0.010),
-    ("internet", "returning"): (STEADY, 0.1),
-    ("provider", "fresh"): (4, 0.1),
-    ("provider", "suspect"): (4, 0.015),
-    ("provider", "returning"): (STEADY, 0.1),
-}
 MEASURE_GAP_S = 0.25
 LOOKS = 3
 LOOK_GAP_S = 0.5
@@ -72,7 +46,6 @@ QUIET_PARDON_MOST_S = 30.0
 SILENT_PROVIDER_S = 5.0
 """The pace of OPTIONS while the provider does not answer."""
 
-Fitness = Literal["fit", "pending", "unfit"]
 Event = (
     LinkSeen
     | AddressesSeen
@@ -109,24 +82,6 @@ class View:
     silent_since_s: float
 
 
-@dataclass(slots=True)
-class _Reach:
-    """One run of REACH. `doubt_from_s`: no sign of life is known from later than this."""
-
-    name: str
-    state: ReachState = "fresh"
-    doubt_from_s: float = 0.0
-    streak: int = 0
-
-    def signal(self, signal: Signal) -> bool:
-        """Follow the table; False: the signal changes nothing here."""
-        after = REACH[self.state].get(signal)
-        if after is None:
-            return False
-        self.state = after
-        return True
-
-
 class Health:
     """One uplink's state, from what the doors and the calls report. `receive` returns probes to send and
     changes of state; `due` is when it wants to be called again with None (monotonic seconds)."""
@@ -155,8 +110,8 @@ class Health:
         self._addresses = AddressesSeen(device, frozenset())
         self._identity = Identity(None, None, None)
         self._running = False
-        self._internet = _Reach("internet")
-        self._provider = _Reach("provider")
+        self._internet = Reach("internet")
+        self._provider = Reach("provider")
         self._damped = False
         self._pardon_s = QUIET_PARDON_S
         self._pardoned_until = 0.0
@@ -298,8 +253,8 @@ class Health:
         self._lively_from_s = math.inf
         self._schedule.stop()
         self.quality.clear()
-        self._internet = _Reach("internet")
-        self._provider = _Reach("provider")
+        self._internet = Reach("internet")
+        self._provider = Reach("provider")
 
     def _retarget(self, targets: tuple[Target, ...], now: float) -> None:
         self._targets = targets
@@ -332,15 +287,15 @@ class Health:
         if self._provider.state == "suspect":
             self._alive(self._provider, now)
 
-    def _doubt(self, reach: _Reach, from_s: float, now: float) -> None:
+    def _doubt(self, reach: Reach, from_s: float, now: float) -> None:
         if not reach.signal("doubt"):
             return
         reach.doubt_from_s = from_s
         self._burst(reach, now)
 
-    def _burst(self, reach: _Reach, now: float) -> None:
+    def _burst(self, reach: Reach, now: float) -> None:
         """Send what decides this reach: close together on suspicion, spread out while a path settles."""
-        count, gap_s = _BURSTS[reach.name, reach.state]
+        count, gap_s = BURSTS[reach.name, reach.state]
         if reach.state == "suspect":
             count = max(count, self._enough())
         targets = self._mixed(count) if reach is self._internet else self._options(count)
@@ -384,7 +339,7 @@ class Health:
                 continue
             self._alive(reach, now)
 
-    def _alive(self, reach: _Reach, now: float) -> None:
+    def _alive(self, reach: Reach, now: float) -> None:
         before = reach.state
         if before in ("fresh", "suspect"):
             reach.signal("answer")
@@ -400,7 +355,7 @@ class Health:
         if reach.state == "alive" and before != "alive":
             self._came_alive(reach, before, now)
 
-    def _came_alive(self, reach: _Reach, before: ReachState, now: float) -> None:
+    def _came_alive(self, reach: Reach, before: ReachState, now: float) -> None:
         if reach is self._provider:
             self._repace(now)
             return
@@ -473,7 +428,7 @@ class Health:
             if reach is self._internet:
                 self._pardoned_until, self._pardon_s = 0.0, QUIET_PARDON_S
                 self.quality.clear()
-                self._provider = _Reach("provider")
+                self._provider = Reach("provider")
                 self._schedule.cancel("provider")
             else:
                 self._schedule.distrust("options")
@@ -498,19 +453,19 @@ class Health:
     def _fitness_internet(self) -> Fitness:
         if not self._running:
             return "unfit"
-        return _FITNESS[self._internet.state]
+        return FITNESS[self._internet.state]
 
     def _fitness_trunk(self) -> Fitness:
         if not self._running or self._identity.confirmed is None or self.drifted:
             return "unfit"
-        both = (_FITNESS[self._internet.state], self._provider_fitness())
+        both = (FITNESS[self._internet.state], self._provider_fitness())
         return "unfit" if "unfit" in both else "pending" if "pending" in both else "fit"
 
     def _provider_fitness(self) -> Fitness:
         # Without a server to ask there is nothing to hold against the uplink.
         if not any(target.kind == "options" for target in self._targets):
             return "fit"
-        return _FITNESS[self._provider.state]
+        return FITNESS[self._provider.state]
 
     # --- what the ladder asks ---
 
@@ -529,14 +484,6 @@ def _repeated(targets: list[Target], count: int) -> list[Target]:
     """`targets` over again until there are at least `count` (none stays none)."""
     return (targets * count)[: max(count, len(targets))] if targets else []
 
-
-_FITNESS: dict[ReachState, Fitness] = {
-    "fresh": "pending",
-    "alive": "fit",
-    "suspect": "pending",
-    "silent": "unfit",
-    "returning": "pending",
-}
 
 _LADDER: tuple[tuple[UplinkState, Callable[[Health], bool]], ...] = (
     # The first that holds is the state: what lies deeper hides what stands on it.

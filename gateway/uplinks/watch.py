@@ -1,8 +1,8 @@
 """Law: one turn at a time: what was seen goes to health, health to choice, choice to the kernel; a switch is
 done in the order new route, guard, word to the calls process, old connections forgotten, read back.
 
-The loop of the uplinks room. It decides nothing itself: tables decide, doors act. What it finds at the start
-it adopts, and at the end it leaves everything standing.
+The loop of the uplinks room, long for its many small hands. Tables decide, doors act. What it finds at the
+start it adopts, and at the end it leaves everything standing.
 """
 
 import asyncio
@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Literal, Never, Protocol
+from typing import Never, Protocol
 
 from gateway.errors import DoorError, RefusedError
-from gateway.messages import Event, EventKind, MediaQuiet, Path, Paths, PathState, Server
+from gateway.messages import Event, EventKind, MediaQuiet, Path, Paths, Server
 from gateway.schema import Lan, Ports, Settings, Trunk, Uplink, Watching
-from gateway.status import UplinkState, UplinkStatus
+from gateway.status import UplinkStatus
 from gateway.uplinks.choice import Action as Choices
 from gateway.uplinks.choice import Calls, Carry, Choice, Order, Share, Views
 from gateway.uplinks.health import Event as HealthEvent
 from gateway.uplinks.health import Health
-from gateway.uplinks.keeping import Guard, Keeper, Kernel
+from gateway.uplinks.keeping import Keeper
 from gateway.uplinks.model import (
     Address,
     AddressesSeen,
@@ -42,10 +42,37 @@ from gateway.uplinks.model import (
     ProbeRefused,
     SendProbe,
     TargetsKnown,
-    UplinkPath,
     Verify,
 )
+from gateway.uplinks.talk import (
+    Confirmed,
+    Doors,
+    Output,
+    Picture,
+    PictureChanged,
+    Prober,
+    Resolver,
+    ServersKnown,
+    Switched,
+    address_text,
+    path_of,
+    refuse_confirmation,
+)
 from gateway.uplinks.wiring import Ask, Resolved, Wire, address_of, collapsed, endpoint, literal_servers
+
+__all__ = [
+    "Confirmed",
+    "Doors",
+    "Input",
+    "Output",
+    "Picture",
+    "PictureChanged",
+    "Prober",
+    "Resolver",
+    "ServersKnown",
+    "Switched",
+    "Watch",
+]
 
 CONFIRMING_S = 60.0
 """The longest that a confirmation call may leave by an unconfirmed address."""
@@ -59,24 +86,7 @@ TURN_S = 1.0
 """The loop turns at least this often."""
 
 
-# --- doors ----------------------------------------------------------------------------------------
-
-
-class Prober(Protocol):
-    """Sends probes; posts ProbeAnswered or ProbeRefused to the room's inbox."""
-
-    def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
-        """From `path`'s own address, out of its device. Never raises for what the network does."""
-
-
-class Resolver(Protocol):
-    """Asks the resolvers of the uplinks."""
-
-    async def servers(self, trunk: Trunk, asks: tuple[Ask, ...]) -> Resolved:
-        """The trunk's servers in the order of RFC 2782. Raises DoorError when no resolver answers."""
-
-    async def endpoints(self, names: tuple[str, ...], asks: tuple[Ask, ...]) -> tuple[str, ...]:
-        """`address:port` for each `host:port` that resolves; the others are left out."""
+# --- what goes in -----------------------------------------------------------------------------
 
 
 class Post(Protocol):
@@ -87,27 +97,6 @@ class Post(Protocol):
 
     async def next(self, until: float | None = None) -> "Input | None":
         """The oldest item, or None once the loop's time has reached `until`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What the room acts through."""
-
-    kernel: Kernel
-    guard: Guard
-    prober: Prober
-    resolver: Resolver
-
-
-# --- what goes in and out -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """The address of one uplink that the provider has confirmed, and when (Unix seconds)."""
-
-    address: Address
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,44 +136,6 @@ class _ServersFound:
 
 FromDoors = LinkSeen | AddressesSeen | LeaseSeen | KernelChanged | ProbeAnswered | ProbeRefused
 Input = FromDoors | Calls | Order | _Media | _Confirmations | _Admit | _Release | _Observe | _ServersFound
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The room as clients see it."""
-
-    uplinks: tuple[UplinkStatus, ...]
-    active_uplink: str
-    internet_uplink: str
-    guard: Literal["standing", "absent"]
-    provider_silent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PictureChanged:
-    """`now()` or `paths()` tell something new."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServersKnown:
-    """The trunk's servers, resolved (again)."""
-
-    servers: tuple[Server, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """The trunk has changed its uplink. `silent_s`: from the last sign of life to the decision (0: the
-    trouble was seen at once); `took_s`: from the decision to the last step."""
-
-    uplink: str
-    before: str
-    cause: str
-    silent_s: float
-    took_s: float
-
-
-Output = Event | PictureChanged | ServersKnown | Switched
 
 
 class Watch:
@@ -755,9 +706,9 @@ class Watch:
             device=wire.uplink.device,
             state=health.state,
             sentence=health.sentence,
-            address=_text(wire.own),
-            public_address=_text(wire.uplink.public_address or wire.own),
-            observed_address=_text(health.observed.address),
+            address=address_text(wire.own),
+            public_address=address_text(wire.uplink.public_address or wire.own),
+            observed_address=address_text(health.observed.address),
             confirmed_at=confirmed.at if confirmed and self._admits(name) else 0.0,
             rtt_ms=health.quality.rtt_ms,
             jitter_ms=health.quality.jitter_ms,
@@ -766,31 +717,4 @@ class Watch:
             carries_trunk=name == self._choice.active,
             carries_internet=name in self._choice.internet[:1],
             metered=wire.uplink.metered,
-        )
-
-
-def _text(address: Address | None) -> str:
-    return str(address) if address is not None else ""
-
-
-def path_of(uplink: Uplink, own: Address | None, state: PathState) -> Path:
-    """One uplink as the calls process sees it; without an address while it never had one."""
-    return Path(
-        uplink=uplink.name,
-        device=uplink.device,
-        local_address=_text(own),
-        public_address=_text(uplink.public_address or own),
-        state=state,
-        metered=uplink.metered,
-    )
-
-
-def refuse_confirmation(wire: Wire, state: UplinkState) -> None:
-    """Raise RefusedError when no confirmation call can leave by this uplink as things stand."""
-    name = wire.uplink.name
-    if not wire.paths(False) or state in ("disabled", "no_device", "no_carrier", "no_address", "conflict"):
-        raise RefusedError(
-            f"{name} has no working address now ({state.replace('_', ' ')})",
-            where=name,
-            remedy="See `gatewayctl uplinks`, and confirm it when it is up",
         )

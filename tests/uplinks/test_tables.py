@@ -12,7 +12,7 @@ from gateway.schema import Watching
 from gateway.status import UplinkState
 from gateway.uplinks.choice import Calls, Carry, Choice, Order, Views
 from gateway.uplinks.damping import HALF_LIFE_S, Damper
-from gateway.uplinks.health import REACH, Event, Health, View
+from gateway.uplinks.health import Event, Health, View
 from gateway.uplinks.model import (
     AddressesSeen,
     Damped,
@@ -34,6 +34,7 @@ from gateway.uplinks.model import (
 from gateway.uplinks.observed import Observed
 from gateway.uplinks.probing import CEILING_S, MARGIN_S, Estimator, pace
 from gateway.uplinks.quality import LEAST, Quality
+from gateway.uplinks.reach import REACH
 from gateway.uplinks.sentences import Facts, sentence
 
 OWN, OTHER = ip_address("203.0.113.2"), ip_address("203.0.113.77")

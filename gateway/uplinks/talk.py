@@ -1,0 +1,121 @@
+"""What the uplinks room says to the world and asks of it: its doors, what goes in, what comes out. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gateway.errors import RefusedError
+from gateway.messages import Event, Path, PathState, Server
+from gateway.schema import Trunk, Uplink
+from gateway.status import UplinkState, UplinkStatus
+from gateway.uplinks.keeping import Guard, Kernel
+from gateway.uplinks.model import Address, SendProbe, UplinkPath
+from gateway.uplinks.wiring import Ask, Resolved, Wire
+
+# --- doors ----------------------------------------------------------------------------------------
+
+
+class Prober(Protocol):
+    """Sends probes; posts ProbeAnswered or ProbeRefused to the room's inbox."""
+
+    def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
+        """From `path`'s own address, out of its device. Never raises for what the network does."""
+
+
+class Resolver(Protocol):
+    """Asks the resolvers of the uplinks."""
+
+    async def servers(self, trunk: Trunk, asks: tuple[Ask, ...]) -> Resolved:
+        """The trunk's servers in the order of RFC 2782. Raises DoorError when no resolver answers."""
+
+    async def endpoints(self, names: tuple[str, ...], asks: tuple[Ask, ...]) -> tuple[str, ...]:
+        """`address:port` for each `host:port` that resolves; the others are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the room acts through."""
+
+    kernel: Kernel
+    guard: Guard
+    prober: Prober
+    resolver: Resolver
+
+
+# --- in ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The address of one uplink that the provider has confirmed, and when (Unix seconds)."""
+
+    address: Address
+    at: float
+
+
+# --- out --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The room as clients see it."""
+
+    uplinks: tuple[UplinkStatus, ...]
+    active_uplink: str
+    internet_uplink: str
+    guard: Literal["standing", "absent"]
+    provider_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanged:
+    """`now()` or `paths()` tell something new."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServersKnown:
+    """The trunk's servers, resolved (again)."""
+
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The trunk has changed its uplink. `silent_s`: from the last sign of life to the decision (0: the
+    trouble was seen at once); `took_s`: from the decision to the last step."""
+
+    uplink: str
+    before: str
+    cause: str
+    silent_s: float
+    took_s: float
+
+
+Output = Event | PictureChanged | ServersKnown | Switched
+
+
+def address_text(address: Address | None) -> str:
+    """The usual notation; empty for none."""
+    return str(address) if address is not None else ""
+
+
+def path_of(uplink: Uplink, own: Address | None, state: PathState) -> Path:
+    """One uplink as the calls process sees it; without an address while it never had one."""
+    return Path(
+        uplink=uplink.name,
+        device=uplink.device,
+        local_address=address_text(own),
+        public_address=address_text(uplink.public_address or own),
+        state=state,
+        metered=uplink.metered,
+    )
+
+
+def refuse_confirmation(wire: Wire, state: UplinkState) -> None:
+    """Raise RefusedError when no confirmation call can leave by this uplink as things stand."""
+    name = wire.uplink.name
+    if not wire.paths(False) or state in ("disabled", "no_device", "no_carrier", "no_address", "conflict"):
+        raise RefusedError(
+            f"{name} has no working address now ({state.replace('_', ' ')})",
+            where=name,
+            remedy="See `gatewayctl uplinks`, and confirm it when it is up",
+        )
