@@ -17,7 +17,9 @@ from gateway.control import Peer, PeerCame, PeerEvent, PeerGone, PeerSaid, Socke
 from gateway.errors import GatewayError, RefusedError
 from gateway.inbox import Inbox
 from gateway.messages import (
+    AddressRefused,
     AnyMessage,
+    AudioMissing,
     CallEnded,
     CallMoved,
     CallsNow,
@@ -106,6 +108,9 @@ class Confirmations(Protocol):
 
     async def settle(self, result: ConfirmResult, observed: str) -> Done | Refused:
         """Judge, store, tell the uplinks room; the answer for the one who asked."""
+
+    async def revoke(self, uplink: str) -> None:
+        """The provider has refused this uplink's address: it is not confirmed any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class Hub:
             case PeerCame(peer):
                 self._came(peer)
             case PeerSaid(peer, envelope) if peer.role == "calls":
-                self._heard_calls(peer, envelope)
+                self._heard_calls(peer, envelope, tasks)
             case PeerSaid(peer, envelope):
                 self._answer(peer, envelope, tasks)
             case PeerGone(peer, why):
@@ -253,7 +258,7 @@ class Hub:
 
     # --- the calls process ------------------------------------------------------------------------
 
-    def _heard_calls(self, peer: Peer, envelope: Envelope) -> None:
+    def _heard_calls(self, peer: Peer, envelope: Envelope, tasks: asyncio.TaskGroup) -> None:
         if peer != self._calls:
             return
         if envelope.re:
@@ -281,6 +286,12 @@ class Hub:
                 self._note("moved", _moved(body), uplink=body.to_uplink, call=body.call)
             case CallEnded():
                 self._note("call", _ended(body), uplink=body.uplink, call=body.call)
+            case AudioMissing():
+                text = f"Call {body.call}: nothing is heard from the far end since it moved to {body.uplink}."
+                self._note("call", text, uplink=body.uplink, call=body.call)
+            case AddressRefused():
+                self._note("trunk", _refused_here(body), uplink=body.uplink)
+                tasks.create_task(self._confirmations.revoke(body.uplink), name=f"revoke {body.uplink}")
             case ConfirmResult():
                 log.warning("A confirmation that nobody asked for: %s", body.uplink)
 
@@ -379,6 +390,14 @@ class Hub:
 
 def _refusal(error: GatewayError) -> Refused:
     return Refused(what=error.what, where=error.where, remedy=error.remedy)
+
+
+def _refused_here(refused: AddressRefused) -> str:
+    return (
+        f"The provider refused a call from {refused.uplink} ({refused.sip_code}) and took it from "
+        f"{refused.taken_from}: the address of {refused.uplink} is not confirmed any more. Check the trunk's "
+        f"addresses in your profile at the provider, then: gatewayctl trunk confirm {refused.uplink}."
+    )
 
 
 def _moved(moved: CallMoved) -> str:

@@ -168,6 +168,22 @@ class CallEnded(Message, frozen=True, kw_only=True):
     mos: float | None = None
 
 
+class AddressRefused(Message, frozen=True, kw_only=True):
+    """The provider refused `uplink` (401, 403 or 407) and took the same call from `taken_from`: the address
+    of `uplink` is not authorised any more."""
+
+    uplink: str
+    taken_from: str
+    sip_code: int
+
+
+class AudioMissing(Message, frozen=True, kw_only=True):
+    """A call was moved to `uplink`, its far end spoke before, and nothing has been heard from it since."""
+
+    call: int
+    uplink: str
+
+
 ConfirmVerdict = Literal["confirmed", "refused", "no_answer", "other_address", "failed"]
 
 
@@ -308,7 +324,17 @@ Verb = (
 )
 Reply = Done | Refused | StatusNow
 FromDaemon = Paths | TrunkPlan
-FromCalls = CallsReady | MediaQuiet | MediaHeard | CallsNow | CallMoved | CallEnded | ConfirmResult
+FromCalls = (
+    CallsReady
+    | MediaQuiet
+    | MediaHeard
+    | CallsNow
+    | CallMoved
+    | CallEnded
+    | AddressRefused
+    | AudioMissing
+    | ConfirmResult
+)
 AnyMessage = Verb | Reply | FromDaemon | FromCalls | Event
 
 

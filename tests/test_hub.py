@@ -15,6 +15,7 @@ from gateway.hub import Hub, HubEvent, PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.link import Link, LinkSaid
 from gateway.messages import (
+    AddressRefused,
     AnyMessage,
     CallEnded,
     CallMoved,
@@ -40,6 +41,13 @@ from gateway.status import CallView, Status
 from tests.fakes import FakeCalls, FakeUplinks
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
+
+
+REFUSED_ON_MAIN = (
+    "The provider refused a call from main (403) and took it from backup1: the address of main is not "
+    "confirmed any more. Check the trunk's addresses in your profile at the provider, then: "
+    "gatewayctl trunk confirm main."
+)
 
 
 class Stage:
@@ -275,10 +283,12 @@ def test_what_calls_report_reaches_room_status_and_timeline(tmp_path: Path) -> N
         link.send(MediaHeard(uplink="main"))
         link.send(moved)
         link.send(ended)
-        events = [(await anext(aiter(stage.ctl))).body for _ in range(2)]
+        link.send(AddressRefused(uplink="main", taken_from="backup1", sip_code=403))
+        events = [(await anext(aiter(stage.ctl))).body for _ in range(3)]
         assert [e.text for e in events if isinstance(e, Event)] == [
             "Call 1 moved from main to backup1 in 84 ms.",
             "Call 1 to 442079460001 ended after 60 s (200): hung up",
+            REFUSED_ON_MAIN,
         ]
         status = await stage.status()
         assert status.calls == (call, call) and stage.uplinks.counts == {"main": 2}

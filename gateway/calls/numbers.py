@@ -67,7 +67,9 @@ def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
 
 
 def is_emergency(digits: str, country: str) -> bool:
-    """True when `digits` call for help in `country`."""
+    """True when `digits`, and nothing but digits, call for help in `country`."""
+    if not (digits.isascii() and digits.isdigit()):
+        return False  # libphonenumber would overlook what stands beside the digits
     if country not in phonenumbers.SUPPORTED_SHORT_REGIONS:
         return digits in _EVERYWHERE
     return bool(shortnumberinfo.is_emergency_number(digits, country))

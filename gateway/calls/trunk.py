@@ -413,12 +413,10 @@ class Trunk:
                     )
                 )
             case model.MediaMissing():
-                log.warning(
-                    "call %d: no audio from the far end since it moved to %s", live.number, action.uplink
-                )
+                self._tell(m.AudioMissing(call=live.number, uplink=action.uplink))
             case model.Unauthorised():
-                log.error(
-                    "the provider refused %s (%d) and took the call elsewhere", action.uplink, action.code
+                self._tell(
+                    m.AddressRefused(uplink=action.uplink, taken_from=live.table.uplink, sip_code=action.code)
                 )
             case model.Tell():
                 for name in live.phones:

@@ -144,15 +144,28 @@ class Register:
         kept = verdict.confirmation
         trouble = ""
         if kept or (verdict.revokes and self.ledger.of(result.uplink)):
-            self.ledger = self.ledger.with_one(kept) if kept else self.ledger.without(result.uplink)
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, self.ledger)
-            except DoorError as error:
-                trouble = f" It could not be stored, and counts until the next start: {error}."
-            self._tell(self.ledger)
+            trouble = await self._keep(
+                self.ledger.with_one(kept) if kept else self.ledger.without(result.uplink)
+            )
         if kept is None:
             return Refused(what=verdict.sentence + trouble, where=result.uplink, remedy=verdict.remedy)
         return Done(text=verdict.sentence + "." + trouble, data=msgspec.structs.asdict(kept))
+
+    async def revoke(self, uplink: str) -> None:
+        """The provider has refused this uplink's address and taken another: it is not confirmed any more."""
+        if self.ledger.of(uplink):
+            await self._keep(self.ledger.without(uplink))
+
+    async def _keep(self, ledger: Ledger) -> str:
+        """Put `ledger` in force and on the disk; words when it could not be stored."""
+        self.ledger = ledger
+        trouble = ""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, ledger)
+        except DoorError as error:
+            trouble = f" It could not be stored, and counts until the next start: {error}."
+        self._tell(ledger)
+        return trouble
 
 
 def load(state: Path) -> Ledger:

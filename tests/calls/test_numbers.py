@@ -1,7 +1,7 @@
 """What people dial, in several countries; numbers are those kept free for drama and documentation."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.calls.numbers import dialled, is_emergency
@@ -95,6 +95,7 @@ countries = st.sampled_from(["GB", "US", "DE", "IT", "TK", "RU", "AU"])
 
 
 @given(st.text("0123456789+*# -()", max_size=24), countries)
+@example("999+", "GB")
 def test_any_text_has_one_meaning_and_its_digits_can_be_sent(text: str, country: str) -> None:
     result = dialled(text, country)
     allowed = "0123456789" if result.kind == "international" else "0123456789*#"

@@ -200,6 +200,16 @@ def test_second_server_is_tried_when_the_first_is_out_of_service(house: House) -
     assert house.engine.sent(v.StartLeg)[-1].hop.address == SECOND.address
 
 
+def test_address_that_is_refused_here_and_taken_there_is_told(house: House) -> None:
+    house.trunk.verb(m.Dial(phone="desk", digits="02079460001"))
+    first = house.engine.sent(v.StartLeg)[-1]
+    house.trunk.engine_event(v.LegEnded(first.leg, 403, "Forbidden"))
+    second = house.engine.sent(v.StartLeg)[-1]
+    assert (first.uplink, second.uplink) == ("main", "backup")
+    house.trunk.engine_event(v.LegAnswered(second.leg))
+    assert house.last(m.AddressRefused) == m.AddressRefused(uplink="main", taken_from="backup", sip_code=403)
+
+
 def test_incoming_call_rings_the_phones_of_its_number(house: House) -> None:
     house.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "447700900123", "192.0.2.10:5060"))
     assert house.engine.sent(v.AnswerLeg) == [v.AnswerLeg(-1, 180)]

@@ -54,6 +54,17 @@ def test_verdicts(changes: dict[str, Any], observed: str, confirmed: bool, revok
         assert verdict.confirmation.at == 1000.0 and verdict.confirmation.recording == "/rec/1.wav"
 
 
+def test_address_that_the_provider_refused_is_not_confirmed_after_a_restart_either(tmp_path: Path) -> None:
+    told: list[Ledger] = []
+    register = Register(tmp_path, Ledger(), told.append)
+    _settle(register, GOOD)
+    asyncio.run(register.revoke(GOOD.uplink))
+    assert told[-1].of(GOOD.uplink) is None
+    assert confirmations.load(tmp_path).of(GOOD.uplink) is None
+    asyncio.run(register.revoke("nobody"))
+    assert len(told) == 2
+
+
 def _settle(register: Register, result: ConfirmResult, observed: str = "") -> Done | Refused:
     return asyncio.run(register.settle(result, observed))
 
