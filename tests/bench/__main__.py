@@ -7,6 +7,7 @@ It measures; it does not test: a limit that is missed is printed as NOT MET, and
 import argparse
 import importlib
 import json
+import math
 import os
 import platform
 import sys
@@ -107,9 +108,10 @@ def report(figures: list[Figure], failures: dict[str, str], took: dict[str, floa
     entries = [
         {
             **asdict(figure),
-            "values": [round(value, 3) for value in figure.values],
-            "p50": round(figure.p50, 3),
-            "p95": round(figure.p95, 3),
+            "values": [_number(value) for value in figure.values],
+            "steps": {step: [_number(value) for value in values] for step, values in figure.steps.items()},
+            "p50": _number(figure.p50),
+            "p95": _number(figure.p95),
             "met": figure.met,
         }
         for figure in figures
@@ -122,7 +124,12 @@ def report(figures: list[Figure], failures: dict[str, str], took: dict[str, floa
         "figures": entries,
         "failures": failures,
     }
-    (ROOT / "report.json").write_text(json.dumps(whole, indent=2) + "\n")
+    (ROOT / "report.json").write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+
+
+def _number(value: float) -> float | None:
+    """As JSON has numbers: nothing was measured (NaN) or it never ended (infinity) is null."""
+    return round(value, 3) if math.isfinite(value) else None
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def run(quick: bool) -> list[Figure]:
             stage.box.await_status(lambda s: s.calls_process == "running", "the daemon is back")
             time.sleep(0.5)
             fallen += _standing(stage) != before
-            heard = [packet.at_s for packet in stage.lab.far.heard(stage.now(call))]
+            heard = stage.heard_times(call)
             gaps.append(scene.largest_gap_ms(heard, at - 0.2, time.time() - 0.1))
             if stage.now(call).ended_s is not None:
                 dropped += 1

@@ -78,13 +78,16 @@ def _one(stage: Scene, call: FarCall, kind: Cut, times: _Times) -> None:
     invites = [p for p in new if p.sip]
     heard = [p.at_s for p in scene.arrivals(packets)]
     last = max((p.at_s for p in scene.arrivals(packets) if p.device == old.device), default=at)
-    answers = [p.at_s for p in packets if p.sip.startswith("SIP/2.0 200") and not p.outgoing and p.at_s > at]
-    at_far = [packet.at_s for packet in stage.lab.far.heard(stage.now(call))]
+    at_far = stage.heard_times(call)
     times.first.append((new[0].at_s - at) * 1000)
     if invites:
         times.decided.append((invites[0].at_s - last) * 1000)
         times.invite.append((invites[0].at_s - at) * 1000)
-        times.answered += [(t - invites[0].at_s) * 1000 for t in answers if t > invites[0].at_s][:1]
+        times.answered += [
+            (p.at_s - invites[0].at_s) * 1000
+            for p in packets
+            if p.sip.startswith("SIP/2.0 200") and p.call_id == invites[0].call_id and p.at_s > at
+        ][:1]
         times.suspected += [(t - last) * 1000 for t in _burst(packets, old, last)]
         times.proved += [(changes[0] - t) * 1000 for t in _burst(packets, old, last) if changes]
     times.route += [(t - at) * 1000 for t in changes[:1]]
@@ -98,7 +101,8 @@ def _burst(packets: list[Packet], old: plan.Uplink, since_s: float) -> list[floa
     asked = [
         p.at_s
         for p in packets
-        if p.outgoing and p.device == old.device and p.protocol == "icmp" and p.at_s > since_s
+        if p.outgoing and p.device == old.device and p.at_s > since_s
+        if p.protocol == "icmp" or p.sip.startswith("OPTIONS ")
     ]
     return [a for a, b in itertools.pairwise(asked) if b - a < BURST_GAP_S][:1]
 

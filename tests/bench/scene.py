@@ -115,10 +115,19 @@ class Scene:
         self.box.await_status(lambda s: not s.calls, "no calls")
 
     def now(self, call: FarCall) -> FarCall:
-        """What has become of a call, or of the one that replaced it."""
+        """What has become of a call, or of the one that has replaced it at last."""
+        return self._lives(call)[-1]
+
+    def heard_times(self, call: FarCall) -> list[float]:
+        """When the far end heard a packet of it, also after it was replaced; Unix seconds, in order."""
+        return sorted(p.at_s for life in self._lives(call) for p in self.lab.far.heard(life))
+
+    def _lives(self, call: FarCall) -> list[FarCall]:
         calls = self.lab.far.calls()
-        later = [c for c in calls if call.call_id in c.replaces]
-        return later[-1] if later else next(c for c in calls if c.index == call.index)
+        lives = [next(c for c in calls if c.index == call.index)]
+        while later := [c for c in calls if lives[-1].call_id in c.replaces]:
+            lives.append(later[-1])
+        return lives
 
     # --- uplinks ------------------------------------------------------------------------------------------
 
