@@ -70,9 +70,10 @@ class Report:
         self._add(Line(self.clock(), None, text))
 
     def quote(self, text: str) -> None:
-        """What a program printed, line by line as it is."""
-        for line in text.rstrip().splitlines():
-            self.tell(f"    {line}".rstrip())
+        """What a program said, as it stands but for blank lines; what is too long is broken."""
+        for line in filter(str.strip, text.splitlines()):
+            for part in textwrap.wrap(line, WIDTH - 4, drop_whitespace=False, break_on_hyphens=False):
+                self.tell(f"    {part}".rstrip())
 
     def claim(self, holds: bool, text: str, *figures: Figure) -> bool:
         """True only if it holds and every figure is within its limit. Figures are told after the text."""

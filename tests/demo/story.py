@@ -113,8 +113,9 @@ class Story:
         self._report.scene("Each channel calls 8888, and the provider confirms the address that it sees")
         names = [up.name for up in plan.UPLINKS]
         children = {name: self._spawn("trunk", "confirm", name) for name in names}
-        for name, child in children.items():
-            self._report.quote(f"$ gatewayctl trunk confirm {name}\n{_output(child)}")
+        self._report.quote(f"$ gatewayctl trunk confirm {names[0]}    (and {', '.join(names[1:])} beside it)")
+        for child in children.values():
+            self._report.quote(_output(child))
         agreed = [up.public for up in plan.UPLINKS if self._lab.provider.confirmed(up.public)]
         self._report.claim(
             all(not child.returncode for child in children.values()) and len(agreed) == len(names),
@@ -140,7 +141,7 @@ class Story:
     def _carrier(self) -> None:
         self._report.scene("A call, and the cable of main is pulled")
         talk = self._talk(lambda: self._dial("020 7946 0002", plan.SPEAKS))
-        self._report.note(f"call to +{talk.far.number} by main; both sides speak")
+        self._report.note("both sides speak, by main")
         self._let_speak(talk)
         cut_s = self._lab.cut_carrier(plan.MAIN)
         self._report.note("the cable of main is pulled")
@@ -163,7 +164,7 @@ class Story:
     def _blackhole(self) -> None:
         self._report.scene("A call from outside; backup2 changes its address; main swallows every packet")
         talk = self._talk(self._ring)
-        self._report.note(f"call from outside to +{plan.LONDON_CALLER_ID} by main; both sides speak")
+        self._report.note(f"+{plan.LONDON_CALLER_ID} was called; both sides speak, by main")
         self._let_speak(talk)
         now_as = self._lab.shift_public_address(plan.BACKUP2)
         shift_s = time.time()
@@ -202,12 +203,10 @@ class Story:
         noticed = alive != [plan.BACKUP1.name] or min(len(there), len(here)) < 90
         self._report.claim(
             stands and not noticed,
-            "routes and guard stood, the call did not notice",
+            "routes and guard stood, the call went on",
             Figure("daemon_kill_lost_far", "packets lost to the far end", sound.lost(there), "", 0),
             Figure("daemon_kill_lost_box", "to the box", sound.lost(here), "", 0),
-            Figure(
-                "daemon_back_ms", "the daemon knew the call again after", (back_s - killed_s) * 1000, "ms"
-            ),
+            Figure("daemon_back_ms", "daemon back after", (back_s - killed_s) * 1000, "ms"),
         )
         self._return(hung_up_s)
 
@@ -233,7 +232,7 @@ class Story:
         found = _uplink(self._box.status(), plan.BACKUP2)
         self._report.claim(
             found.state == "drifted" and not found.carries_trunk,
-            f"{plan.BACKUP2.name}, asked whether it could help, is {now_as} now: out of the trunk",
+            f"{plan.BACKUP2.name}, asked for help, is {now_as} now: out of the trunk",
             Figure("drift_out_ms", "after", _ms(out_s - told.at_s if told else None), "ms", DRIFT_MS),
         )
         self._report.quote(f"“{found.sentence}”")
@@ -277,8 +276,9 @@ class Story:
 
     def _dial(self, digits: str, number: str) -> FarCall:
         at_s = time.time()
-        output = _output(self._spawn("dial", PHONE, digits))
-        self._report.quote(f"$ gatewayctl dial {PHONE} '{digits}'\n{output}")
+        self._report.quote(
+            f"$ gatewayctl dial {PHONE} '{digits}'\n{_output(self._spawn('dial', PHONE, digits))}"
+        )
         return self._lab.far.await_call(
             lambda call: call.answered_s is not None and call.at_s >= at_s and call.number == number
         )
@@ -349,8 +349,8 @@ class Story:
         )
         self._report.claim(
             reinvite is not None and len(legs) == 1,
-            f"the call moved inside its dialog: re-INVITE from {reinvite.source if reinvite else '?'}, "
-            f"{len(legs)} call at the far end",
+            f"it moved inside its dialog: re-INVITE from {reinvite.source if reinvite else '?'}, "
+            + ("the same call at the far end" if len(legs) == 1 else f"{len(legs)} calls at the far end"),
         )
         self._report.claim(
             here is not None and there is not None,

@@ -67,3 +67,11 @@ def test_colour_only_where_it_is_wanted() -> None:
         report.claim(False, "no")
     assert not any("\033" in line for line in told_plainly)
     assert "\033[31m✗\033[0m" in told_brightly[-1]
+
+
+def test_what_a_program_said_keeps_its_columns_and_loses_its_blank_lines() -> None:
+    report, told = _report()
+    report.quote("NAME  STATE\n\n  main  up\n" + "word " * 30)
+    assert told[:2] == ["    NAME  STATE", "      main  up"]
+    assert len(told) == 4
+    assert max(map(len, told)) <= WIDTH
