@@ -12,13 +12,14 @@ UNITS := $(wildcard systemd/*.service)
 # systemd-analyze prints 1.5 for 15.
 EXPOSURE := 15
 
-.PHONY: help demo test bench prepare prepare-lab lint types unit-security slow lock clean distclean
+.PHONY: help demo test bench install prepare prepare-lab lint types unit-security slow lock clean distclean
 
 help:
 	@echo 'make demo           the whole path in a laboratory of network namespaces (HOLD=1 keeps it up)'
 	@echo 'make test           ruff, mypy, pytest without the slow tests, hardening of the systemd units'
 	@echo 'make slow           the slow tests'
 	@echo 'make bench          the figures, each beside its target'
+	@echo 'make install        put it on this machine (image/install --remove takes it away)'
 	@echo 'make prepare        only install and build what the others need'
 	@echo 'make lock           renew requirements*.txt from requirements*.in'
 	@echo 'make clean          remove what was built, keep downloads and compiled pjsua2'
@@ -41,6 +42,9 @@ slow: prepare-lab
 
 bench: prepare-lab
 	@$(BIN)/python -m tests.bench
+
+install:
+	@image/install
 
 lint: prepare-lab
 	@$(BIN)/ruff check $(CODE)

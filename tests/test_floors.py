@@ -33,7 +33,7 @@ DOORS = {
     *("history/store",),
     *("panel/board",),
     *("phones/usb", "phones/slic", "phones/dsp"),
-    *("settings/store", "settings/confirmations", "settings/vault"),
+    *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
     *("uplinks/rtnl", "uplinks/sysfs"),
 }

@@ -1,0 +1,25 @@
+"""The settings that an owner starts from are sound, and every line that is commented out would be too."""
+
+import re
+from pathlib import Path
+
+from gateway.schema import notes, parse
+
+EXAMPLE = Path(__file__).parent.parent / "image" / "settings.toml"
+
+
+def test_example_is_sound_as_it_stands() -> None:
+    settings = parse(EXAMPLE.read_text(), "settings.toml")
+    assert [u.name for u in settings.uplinks] == ["main", "backup"]
+
+
+def test_example_is_sound_with_every_choice_taken() -> None:
+    text = re.sub(r"(?m)^# (\[.*\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text())
+    settings = parse(text, "settings.toml")
+    assert settings.lan.devices == ("eth2",)
+    assert settings.trunk.registration is not None
+    assert settings.phones[0].record.endswith("{call}.wav")
+
+
+def test_example_has_no_line_without_effect() -> None:
+    assert notes(parse(EXAMPLE.read_text(), "settings.toml")) == ()
