@@ -140,6 +140,9 @@ class Channels:
     def release(self, uplink: str) -> None:
         self._watch.release(uplink)
 
+    def rescue(self, on: bool) -> None:
+        self._watch.rescue(on)
+
     def confirmed(self, ledger: Ledger) -> None:
         """The ledger is new."""
         self._watch.confirmed(_confirmed(ledger))

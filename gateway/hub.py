@@ -27,6 +27,7 @@ from gateway.messages import (
     ConfirmAddress,
     ConfirmResult,
     Done,
+    EmergencyCalls,
     Envelope,
     Event,
     EventKind,
@@ -101,6 +102,9 @@ class Uplinks(Protocol):
 
     def release(self, uplink: str) -> None:
         """The confirmation call is over; what the ledger says counts again."""
+
+    def rescue(self, on: bool) -> None:
+        """A call for help: let trunk traffic out by every channel that has an address, while this is on."""
 
 
 class Confirmations(Protocol):
@@ -236,6 +240,7 @@ class Hub:
 
     def _forget_calls(self, why: str) -> None:
         self._engine = None
+        self._uplinks.rescue(False)
         self._calls_now = CallsNow(calls=(), phones=())
         self._uplinks.calls({})
         for number in list(self._forwards):
@@ -286,6 +291,8 @@ class Hub:
                 self._note("moved", _moved(body), uplink=body.to_uplink, call=body.call)
             case CallEnded():
                 self._note("call", _ended(body), uplink=body.uplink, call=body.call)
+            case EmergencyCalls():
+                self._uplinks.rescue(body.calls > 0)
             case AudioMissing():
                 text = f"Call {body.call}: nothing is heard from the far end since it moved to {body.uplink}."
                 self._note("call", text, uplink=body.uplink, call=body.call)

@@ -168,6 +168,13 @@ class CallEnded(Message, frozen=True, kw_only=True):
     mos: float | None = None
 
 
+class EmergencyCalls(Message, frozen=True, kw_only=True):
+    """How many calls for help run or are being placed; while there is one, they may leave by every channel
+    that has an address, confirmed or not."""
+
+    calls: int
+
+
 class AddressRefused(Message, frozen=True, kw_only=True):
     """The provider refused `uplink` (401, 403 or 407) and took the same call from `taken_from`: the address
     of `uplink` is not authorised any more."""
@@ -331,6 +338,7 @@ FromCalls = (
     | CallsNow
     | CallMoved
     | CallEnded
+    | EmergencyCalls
     | AddressRefused
     | AudioMissing
     | ConfirmResult

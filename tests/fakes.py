@@ -67,6 +67,7 @@ class FakeUplinks:
     ordered: str = ""
     observed: dict[str, str] = field(default_factory=dict)
     admitted: set[str] = field(default_factory=set)
+    rescuing: list[bool] = field(default_factory=list)
     confirmed_names: set[str] = field(default_factory=lambda: {"main"})
     quiet: list[MediaQuiet] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
@@ -144,6 +145,9 @@ class FakeUplinks:
 
     def release(self, uplink: str) -> None:
         self.admitted.discard(uplink)
+
+    def rescue(self, on: bool) -> None:
+        self.rescuing.append(on)
 
     def confirmed(self, ledger: Ledger) -> None:
         self.confirmed_names = {"main"} | {c.uplink for c in ledger.confirmed}

@@ -11,7 +11,8 @@ from gateway.status import CallView
 
 @dataclass(slots=True)
 class Live:
-    """A call while it lives. `phones`: those that ring or have it; `taken_by`: the one that has it."""
+    """A call while it lives. `phones`: those that ring or have it; `taken_by`: the one that has it;
+    `begins_s`: when its table is to be started (monotonic seconds; None: it has been)."""
 
     number: int
     table: Call
@@ -22,6 +23,8 @@ class Live:
     caller_id: str
     started_at: float
     headers: tuple[tuple[str, str], ...] = ()
+    emergency: bool = False
+    begins_s: float | None = None
     taken_by: str = ""
     codec: str = ""
     mos: float | None = None

@@ -25,6 +25,8 @@ from gateway.status import PhoneView
 
 log = logging.getLogger(__name__)
 
+OPEN_WITHIN_S = 0.3
+"""A call for help waits so long for the guard to open channels that are not confirmed, if no other is fit."""
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
@@ -181,17 +183,32 @@ class Trunk:
             caller_id=choice.caller_id,
             started_at=self._wall(),
             headers=tuple(choice.headers(self._plan.domain, self._plan.assert_identity).items()),
+            emergency=emergency,
+            begins_s=now,
             taken_by=verb.phone,
         )
         self._calls[number] = live
         phone.dialling()
         self._open_end(live, phone)
-        self._feed(live, model.Begin(), now)
+        if emergency:
+            self._tell_emergencies()
+            if not model.Ways.of(self._paths).fit:
+                live.begins_s = now + OPEN_WITHIN_S
+        self._begin_due(now)
         self.publish()
         return m.Done(
             text=f"Calling {dialled.shown}; the other side sees {choice.caller_id}.",
             data={"call": number, "caller_id": choice.caller_id, "number": dialled.digits},
         )
+
+    def _begin_due(self, now: float) -> None:
+        for live in list(self._calls.values()):
+            if live.begins_s is not None and live.begins_s <= now:
+                live.begins_s = None
+                self._feed(live, model.Begin(), now)
+
+    def _tell_emergencies(self) -> None:
+        self._tell(m.EmergencyCalls(calls=sum(live.emergency for live in self._calls.values())))
 
     def _answer(self, verb: m.Answer, now: float) -> m.Done:
         phone = self._phone(verb.phone)
@@ -348,6 +365,7 @@ class Trunk:
     def due(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         dues = [live.table.due for live in self._calls.values()]
+        dues += [live.begins_s for live in self._calls.values()]
         dues += [self._confirming.due, self._reach.due]
         return min(d for d in dues if d is not None)
 
@@ -357,6 +375,7 @@ class Trunk:
         for live in list(self._calls.values()):
             if live.table.due is not None and live.table.due <= now:
                 self._feed(live, None, now)
+        self._begin_due(now)
         self._confirming.tick(now)
         self._reach.tick(now)
         self.publish()
@@ -439,6 +458,8 @@ class Trunk:
 
     def _close(self, live: Live, entry: model.Log) -> None:
         del self._calls[live.number]
+        if live.emergency:
+            self._tell_emergencies()
         self._engine.do(v.CloseEnd(live.end))
         for name in live.phones:
             self._phones[name].idle()

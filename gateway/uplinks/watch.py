@@ -6,6 +6,7 @@ start it adopts, and at the end it leaves everything standing.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ __all__ = [
 
 CONFIRMING_S = 60.0
 """The longest that a confirmation call may leave by an unconfirmed address."""
+RESCUE_GRACE_S = 5.0
+"""The guard stays open so long after a call for help: its BYE has to get out."""
 RESOLVE_AGAIN_S = 2.0
 RESOLVE_MOST_S = 3600.0
 LASTING_S = 1.0
@@ -122,6 +125,11 @@ class _Release:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rescue:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Observe:
     uplink: str
     done: asyncio.Future[str]
@@ -135,7 +143,18 @@ class _ServersFound:
 
 
 FromDoors = LinkSeen | AddressesSeen | LeaseSeen | KernelChanged | ProbeAnswered | ProbeRefused
-Input = FromDoors | Calls | Order | _Media | _Confirmations | _Admit | _Release | _Observe | _ServersFound
+Input = (
+    FromDoors
+    | Calls
+    | Order
+    | _Media
+    | _Confirmations
+    | _Admit
+    | _Release
+    | _Rescue
+    | _Observe
+    | _ServersFound
+)
 
 
 class Watch:
@@ -180,6 +199,7 @@ class Watch:
         self._resolve_at = now
         self._calls: dict[str, int] = {}
         self._confirming: dict[str, float] = {}
+        self._rescue_ends_s = 0.0
         self._admitting: list[_Admit] = []
         self._observing: list[_Observe] = []
         self._switch: Carry | None = None
@@ -238,6 +258,11 @@ class Watch:
     def confirming(self) -> frozenset[str]:
         """Uplinks that a confirmation call may leave by, though their address is not confirmed."""
         return frozenset(self._confirming)
+
+    def rescue(self, on: bool) -> None:
+        """A call for help runs: while this is on, the guard lets trunk traffic out by every channel that has
+        an address, confirmed or not (law 12)."""
+        self._inbox.post(_Rescue(on))
 
     def probe_bytes(self) -> dict[str, int]:
         """IP bytes that probes have cost each uplink since the start, answers included."""
@@ -317,6 +342,7 @@ class Watch:
         times: list[float | None] = [self._clock() + TURN_S, self._choice.due, self._keeper.due]
         times += [health.due for health in self._healths.values()]
         times += self._confirming.values()
+        times += [self._rescue_ends_s] if self._rescue_ends_s else []
         return min(t for t in times if t is not None)
 
     async def turn(self, event: Input | None) -> None:
@@ -356,6 +382,9 @@ class Watch:
                 self._identify(now)
             case _Admit(uplink):
                 self._admit(event, now)
+            case _Rescue(on):
+                self._rescue_ends_s = math.inf if on else now + RESCUE_GRACE_S if self._rescue_ends_s else 0.0
+                self._stamp += 1
             case _Release(uplink):
                 self._confirming.pop(uplink, None)
                 self._stamp += 1
@@ -496,6 +525,9 @@ class Watch:
         for uplink in [u for u, until in self._confirming.items() if until <= now]:
             del self._confirming[uplink]
             self._stamp += 1
+        if self._rescue_ends_s and self._rescue_ends_s <= now:
+            self._rescue_ends_s = 0.0
+            self._stamp += 1
         await self._address(now)
         if self._surveyed() and (self._news() or self._keeper.restless(now)):
             await self._keep(now)
@@ -569,7 +601,7 @@ class Watch:
 
     def _admits(self, name: str) -> bool:
         """Whether trunk traffic may leave from this uplink's own address."""
-        if name in self._confirming:
+        if self._rescue_ends_s or name in self._confirming:
             return True
         wire, health = self._wires[name], self._healths[name]
         confirmed = self._confirmed.get(name)

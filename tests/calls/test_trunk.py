@@ -9,7 +9,7 @@ import pytest
 from gateway import messages as m
 from gateway.calls.reach import BIND_AGAIN_S, KEEP_ALIVE_S
 from gateway.calls.sip import values as v
-from gateway.calls.trunk import Trunk
+from gateway.calls.trunk import OPEN_WITHIN_S, Trunk
 from gateway.errors import RefusedError
 from gateway.phones.virtual import VirtualPhone
 
@@ -296,6 +296,25 @@ def test_all_paths_down_is_told_to_the_phone(house: House) -> None:
     house.trunk.verb(m.Dial(phone="desk", digits="020 7946 0001"))
     assert house.engine.sent(v.StartLeg) == []
     assert "All Internet channels are down" in house.last(m.CallEnded).reason
+
+
+def test_call_for_help_opens_every_channel_and_tries_them_all(house: House) -> None:
+    house.paths(main="unfit", backup="unfit")
+    house.trunk.verb(m.Dial(phone="desk", digits="999"))
+    assert house.last(m.EmergencyCalls).calls == 1
+    assert house.engine.sent(v.StartLeg) == [], "the guard needs a moment"
+    house.pass_s(OPEN_WITHIN_S)
+    first = house.engine.sent(v.StartLeg)[-1]
+    assert (first.number, first.uplink) == ("999", "main")
+    house.trunk.engine_event(v.LegEnded(first.leg, 403, "Forbidden"))
+    assert house.engine.sent(v.StartLeg)[-1].uplink == "backup"
+    house.trunk.verb(m.HangUp(phone="desk"))
+    assert house.last(m.EmergencyCalls).calls == 0
+
+
+def test_call_for_help_leaves_at_once_where_a_channel_is_fit(house: House) -> None:
+    house.trunk.verb(m.Dial(phone="desk", digits="999"))
+    assert house.engine.sent(v.StartLeg)[-1].uplink == "main"
 
 
 def test_same_plan_again_changes_nothing(house: House) -> None:
