@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.demo import picture
+from tests.demo.desk import PHONE, make_speech
 from tests.demo.report import Figure, Report
-from tests.demo.story import FAILURES, PHONE, RTT_MS, Story, make_speech, settings_text
+from tests.demo.story import FAILURES, RTT_MS, Story, settings_text
 from tests.lab.__main__ import prompt, show
 from tests.lab.box import Box
 from tests.lab.lab import Lab

@@ -4,46 +4,49 @@ follow, and tells what was measured.
 
 import shutil
 import subprocess
-import sys
 import time
-import wave
-from array import array
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from gateway.calls.wav import heard_ms
+from gateway import schema
 from gateway.errors import GatewayError
 from gateway.messages import Event
 from gateway.status import Status, UplinkStatus
-from tests.demo import sound
-from tests.demo.picture import Cut, Hearing
+from tests.demo.desk import PHONE, Desk, Talk, output
+from tests.demo.evidence import Evidence, gather
+from tests.demo.picture import Cut
 from tests.demo.report import Figure, Report
 from tests.lab import plan, rtp
 from tests.lab.box import Box
-from tests.lab.capture import Capture, Packet
-from tests.lab.farend import FarCall
 from tests.lab.lab import Lab
 from tests.lab.netns import LabError
 
 SETTINGS: Final = Path(__file__).with_name("settings.toml")
-PHONE: Final = "desk"
-SPEECH: Final = (
-    "Good morning, this is the desk of the office speaking, and I shall simply go on speaking, on and on, "
-    "for whoever hears every one of these words knows that not much of the call can have been lost, "
-    "and whoever misses a few of them will be able to say exactly which ones they were."
-)
-
 RTT_MS: Final = plan.DEFAULT_RTT_MS
-FRAME_MS: Final = 1000 * rtp.FRAME_S
-CARRIER_SILENCE_MS: Final = 100 + 2 * RTT_MS + FRAME_MS
-BLACKHOLE_SILENCE_MS: Final = 250 + 2 * RTT_MS + FRAME_MS
-"""What the benchmarks allow at their 95th percentile, and a frame more: here one run has to do."""
-CARRIER_PACKET_MS: Final = 60.0
-BLACKHOLE_PACKET_MS: Final = 200 + RTT_MS + CARRIER_PACKET_MS
-"""To notice, and then as long as when there is nothing to notice."""
+_FRAME_MS: Final = 1000 * rtp.FRAME_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A way to lose an uplink, and what is allowed until its calls go on: milliseconds to the first packet by
+    another one, and of silence at either end."""
+
+    name: str
+    title: str
+    label: str
+    packet_ms: float
+    silence_ms: float
+
+
+# Silence: what the benchmarks allow at their 95th percentile, and a frame more, for here one run has to do.
+# First packet after a blackhole: the time to notice, and then as long as when there is nothing to notice.
+CARRIER: Final = _Failure(
+    "carrier", "The cable of main is pulled", "cable pulled", 60, 100 + 2 * RTT_MS + _FRAME_MS
+)
+BLACKHOLE: Final = _Failure(
+    "blackhole", "Main swallows every packet", "blackhole", 200 + RTT_MS + 60, 250 + 2 * RTT_MS + _FRAME_MS
+)
 CALLS_BACK_MS: Final = 2000.0
 DRIFT_MS: Final = 250.0
 """From the first answer that tells the new address to the verdict."""
@@ -61,29 +64,13 @@ def settings_text(directory: Path) -> str:
     return SETTINGS.read_text().replace("@DEMO@", str(directory))
 
 
-def make_speech(path: Path) -> None:
-    """The phone's voice, made by espeak-ng. Raises CalledProcessError or FileNotFoundError without it."""
-    say = ["espeak-ng", "-v", "en-gb+f3", "-s", "165", "--stdout", SPEECH]
-    spoken = subprocess.run(say, capture_output=True, check=True).stdout
-    change = ["sox", "-V1", "-t", "wav", "-", "-r", "8000", "-c", "1", "-b", "16", str(path)]
-    subprocess.run(change, input=spoken, check=True)
-
-
-@dataclass(slots=True)
-class _Talk:
-    """A call of the phone, and what listens to it."""
-
-    number: int
-    far: FarCall
-    capture: Capture
-
-
 class Story:
     """`directory` gets recordings; `cuts` is what the picture shows. Raises LabError when it cannot go on."""
 
     def __init__(self, lab: Lab, box: Box, report: Report, directory: Path) -> None:
         self._lab, self._box, self._report, self._directory = lab, box, report, directory
-        self._watcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watcher")
+        self._desk = Desk(lab, box, report)
+        self._failback_s = schema.parse(settings_text(directory), str(SETTINGS)).watching.failback_after_s
         self.cuts: list[Cut] = []
 
     def tell(self) -> None:
@@ -112,17 +99,17 @@ class Story:
     def _confirm(self) -> None:
         self._report.scene("Each channel calls 8888, and the provider confirms the address that it sees")
         names = [up.name for up in plan.UPLINKS]
-        children = {name: self._spawn("trunk", "confirm", name) for name in names}
+        children = {name: self._desk.spawn("trunk", "confirm", name) for name in names}
         self._report.quote(f"$ gatewayctl trunk confirm {names[0]}    (and {', '.join(names[1:])} beside it)")
         for child in children.values():
-            self._report.quote(_output(child))
+            self._report.quote(output(child))
         agreed = [up.public for up in plan.UPLINKS if self._lab.provider.confirmed(up.public)]
         self._report.claim(
             all(not child.returncode for child in children.values()) and len(agreed) == len(names),
             f"{len(agreed)} of {len(names)} addresses stand confirmed at the provider: {', '.join(agreed)}",
         )
         self._box.await_ready()
-        self._gatewayctl("status")
+        self._desk.gatewayctl("status")
 
     def _caller_ids(self) -> None:
         self._report.scene(
@@ -132,17 +119,17 @@ class Story:
             ("020 7946 0001", plan.ANSWERS, plan.LONDON_CALLER_ID),
             ("0161 496 0001", plan.MANCHESTER, plan.DEFAULT_CALLER_ID),
         ):
-            far = self._dial(dialled, number)
+            far = self._desk.dial(dialled, number)
             self._report.claim(
                 far.caller == expected, f"dialled {dialled}: the far end sees {far.caller} calling"
             )
-            self._hang_up()
+            self._desk.hang_up()
 
     def _carrier(self) -> None:
         self._report.scene("A call, and the cable of main is pulled")
-        talk = self._talk(lambda: self._dial("020 7946 0002", plan.SPEAKS))
+        talk = self._desk.talk(lambda: self._desk.dial("020 7946 0002", plan.SPEAKS))
         self._report.note("both sides speak, by main")
-        self._let_speak(talk)
+        talk.await_second(_BEFORE_S)
         cut_s = self._lab.cut_carrier(plan.MAIN)
         self._report.note("the cable of main is pulled")
         switch = self._switched(cut_s)
@@ -152,29 +139,28 @@ class Story:
         status = self._box.await_status(
             lambda s: _uplink(s, plan.MAIN).state == "up", "main is up again after its cable is back"
         )
-        time.sleep(2.2)  # longer than failback_after_s: main could take over now, but a call is up
+        time.sleep(self._failback_s + 0.2)  # main might take over now, but for the call
         status = self._box.status()
         stays = bool(status.calls) and status.calls[0].uplink == status.active_uplink == plan.BACKUP1.name
-        self._hang_up()
-        hung_up_s = time.time()
-        self._judge(talk, cut_s, switch, "The cable of main is pulled", "cable pulled", CARRIER_SILENCE_MS)
+        hung_up_s = self._desk.hang_up()
+        self._judge(talk, cut_s, switch, CARRIER)
         self._report.claim(stays, "main was back meanwhile; the call was left where it is, not split")
         self._return(hung_up_s)
 
     def _blackhole(self) -> None:
         self._report.scene("A call from outside; backup2 changes its address; main swallows every packet")
-        talk = self._talk(self._ring)
+        talk = self._desk.talk(self._desk.ring)
         self._report.note(f"+{plan.LONDON_CALLER_ID} was called; both sides speak, by main")
-        self._let_speak(talk)
+        talk.await_second(_BEFORE_S)
         now_as = self._lab.shift_public_address(plan.BACKUP2)
         shift_s = time.time()
-        taken_out = self._watcher.submit(self._await_drift)
         self._report.note(f"the carrier-grade NAT of backup2 takes another address: {now_as}")
-        time.sleep(0.2)
         cut_s = self._lab.blackhole(plan.MAIN)
         self._report.note("main swallows every packet, both ways; its cable is still in")
+        self._box.await_status(lambda s: _uplink(s, plan.BACKUP2).state == "drifted", "backup2 is taken out")
+        out_s = time.time()
         switch = self._switched(cut_s)
-        time.sleep(_AFTER_S)
+        time.sleep(max(0.0, cut_s + _AFTER_S + 0.2 - time.time()))
         before = self._kernel()
         killed_s = self._box.kill("daemon")
         stands = self._kernel() == before
@@ -192,50 +178,29 @@ class Story:
         time.sleep(max(0.0, killed_s + 2.0 - time.time()))
         alive = [call.uplink for call in self._box.status().calls]
         self._lab.heal(plan.MAIN)
-        self._hang_up()
-        hung_up_s = time.time()
-        heard, packets = self._judge(
-            talk, cut_s, switch, "Main swallows every packet", "blackhole", BLACKHOLE_SILENCE_MS
-        )
-        self._judge_drift(packets, shift_s, taken_out.result(), now_as)
-        there = [one.sequence for one in heard if killed_s <= one.at_s <= killed_s + 2]
-        here = [p.rtp.sequence for p in _audio(packets) if p.rtp and killed_s <= p.at_s <= killed_s + 2]
-        noticed = alive != [plan.BACKUP1.name] or min(len(there), len(here)) < 90
+        hung_up_s = self._desk.hang_up()
+        found = self._judge(talk, cut_s, switch, BLACKHOLE)
+        self._judge_drift(found, shift_s, out_s, now_as)
+        lost_far, lost_box = found.lost(killed_s, killed_s + 2.0)
         self._report.claim(
-            stands and not noticed,
+            stands and alive == [plan.BACKUP1.name],
             "routes and guard stood, the call went on",
-            Figure("daemon_kill_lost_far", "packets lost to the far end", sound.lost(there), "", 0),
-            Figure("daemon_kill_lost_box", "to the box", sound.lost(here), "", 0),
+            Figure("daemon_kill_lost_far", "packets lost to the far end", lost_far, "", 0),
+            Figure("daemon_kill_lost_box", "to the box", lost_box, "", 0),
             Figure("daemon_back_ms", "daemon back after", (back_s - killed_s) * 1000, "ms"),
         )
         self._return(hung_up_s)
 
-    def _await_drift(self) -> float:
-        """Unix time at which the box says so."""
-        self._box.await_status(lambda s: _uplink(s, plan.BACKUP2).state == "drifted", "backup2 is taken out")
-        return time.time()
-
-    def _judge_drift(self, packets: list[Packet], shift_s: float, out_s: float, now_as: str) -> None:
+    def _judge_drift(self, found: Evidence, shift_s: float, out_s: float, now_as: str) -> None:
         """The reserve was found to have another address: at once, with the first answer that tells it."""
-        told = next(
-            (
-                p
-                for p in packets
-                if p.device == plan.BACKUP2.device
-                and not p.outgoing
-                and p.at_s > shift_s
-                and p.destination_port != plan.SIP_PORT
-                and (p.sip or p.source_port in {port for _, port in plan.STUN_SERVERS})
-            ),
-            None,
-        )
-        found = _uplink(self._box.status(), plan.BACKUP2)
+        told_s = found.told_address(plan.BACKUP2, shift_s)
+        uplink = _uplink(self._box.status(), plan.BACKUP2)
         self._report.claim(
-            found.state == "drifted" and not found.carries_trunk,
+            uplink.state == "drifted" and not uplink.carries_trunk,
             f"{plan.BACKUP2.name}, asked for help, is {now_as} now: out of the trunk",
-            Figure("drift_out_ms", "after", _ms(out_s - told.at_s if told else None), "ms", DRIFT_MS),
+            Figure("drift_out_ms", "after", _ms(out_s, told_s), "ms", DRIFT_MS),
         )
-        self._report.quote(f"“{found.sentence}”")
+        self._report.quote(f"“{uplink.sentence}”")
 
     def _calls_killed(self) -> None:
         self._report.scene("kill -9 of the calls process")
@@ -254,42 +219,11 @@ class Story:
             f"it listens again on {', '.join(sorted(self._listening()))}",
             Figure("calls_back_ms", "after", (back_s - killed_s) * 1000, "ms", CALLS_BACK_MS),
         )
-        far = self._dial("020 7946 0002", plan.SPEAKS)
+        far = self._desk.dial("020 7946 0002", plan.SPEAKS)
         self._report.claim(
             far.source.startswith(plan.MAIN.public), f"and calls again: answered, by {far.source}"
         )
-        self._hang_up()
-
-    # --- calls ------------------------------------------------------------------------------------
-
-    def _talk(self, begin: Callable[[], FarCall]) -> _Talk:
-        capture = self._lab.capture("box", expression="udp", length=1500)
-        far = begin()
-        status = self._box.await_status(
-            lambda s: any(c.state == "up" for c in s.calls), "the call is up at the box"
-        )
-        return _Talk(status.calls[0].call, far, capture)
-
-    def _let_speak(self, talk: _Talk) -> None:
-        answered_s = talk.far.answered_s or time.time()
-        time.sleep(max(0.0, answered_s + _BEFORE_S - time.time()))
-
-    def _dial(self, digits: str, number: str) -> FarCall:
-        at_s = time.time()
-        self._report.quote(
-            f"$ gatewayctl dial {PHONE} '{digits}'\n{_output(self._spawn('dial', PHONE, digits))}"
-        )
-        return self._lab.far.await_call(
-            lambda call: call.answered_s is not None and call.at_s >= at_s and call.number == number
-        )
-
-    def _ring(self) -> FarCall:
-        call_id = self._lab.far.call(plan.LONDON_CALLER_ID, behaviour=plan.SPEAKS)
-        return self._lab.far.await_call(lambda c: c.call_id == call_id and c.answered_s is not None)
-
-    def _hang_up(self) -> None:
-        output = _output(self._spawn("hangup", PHONE))
-        self._box.await_status(lambda s: not s.calls, f"{PHONE} hung up ({output.strip()})")
+        self._desk.hang_up()
 
     def _switched(self, since_s: float) -> Event:
         """The daemon's own word that the trunk goes another way."""
@@ -307,74 +241,47 @@ class Story:
 
     # --- judging ----------------------------------------------------------------------------------
 
-    def _judge(
-        self, talk: _Talk, cut_s: float, switch: Event, title: str, label: str, limit_ms: float
-    ) -> tuple[list[rtp.Heard], list[Packet]]:
-        """Measure one failure when the call is over: tell it, and keep it for the picture. Gives the packets
-        that the far end received and those at the box."""
-        talk.capture.stop()
-        packets = talk.capture.packets()
-        to_s = cut_s + _AFTER_S
-        legs = [c for c in self._lab.far.calls(number=talk.far.number) if c.at_s >= talk.far.at_s]
-        heard = sorted((one for leg in legs for one in self._lab.far.heard(leg)), key=lambda one: one.at_s)
-        came = _audio(packets)
+    def _judge(self, talk: Talk, cut_s: float, switch: Event, failure: _Failure) -> Evidence:
+        """Measure one failure when the call is over: tell it, and keep it for the picture."""
         recording = self._directory / f"{PHONE}-{talk.number}.wav"
-        samples = _samples(recording)
-        played = sound.lay_over(samples, [(p.at_s, _frame(p)) for p in came])
-        there = sound.longest_silence([one.at_s for one in heard], cut_s - 0.1, to_s)
-        wire = sound.longest_silence([p.at_s for p in came], cut_s - 0.1, to_s)
-        here = played.longest_silence(cut_s - 0.1, to_s) if played else None
-        first = _first_by(packets, plan.BACKUP1.device, cut_s)
-        reinvite = next(
-            (
-                seen
-                for seen in self._lab.provider.seen(event="request", method="INVITE")
-                if seen.at_s >= cut_s and seen.in_dialog and seen.source == plan.BACKUP1.public
-            ),
-            None,
-        )
-        carrier = label == "cable pulled"
-        name = "carrier" if carrier else "blackhole"
+        found = gather(self._lab, talk.far, talk.capture, recording)
+        to_s, name = cut_s + _AFTER_S, failure.name
+        first_s = found.first_by(plan.BACKUP1, cut_s)
+        came_from = found.reinvited_from(cut_s)
         self._report.quote(f"“{switch.text}”")
         self._report.claim(
-            first is not None,
+            True,
             f"the call leaves by {plan.BACKUP1.name}",
-            Figure(
-                f"{name}_first_packet_ms",
-                "first packet after",
-                _ms(first.at_s - cut_s if first else None),
-                "ms",
-                CARRIER_PACKET_MS if carrier else BLACKHOLE_PACKET_MS,
-            ),
+            Figure(f"{name}_packet_ms", "first packet after", _ms(first_s, cut_s), "ms", failure.packet_ms),
         )
         self._report.claim(
-            reinvite is not None and len(legs) == 1,
-            f"it moved inside its dialog: re-INVITE from {reinvite.source if reinvite else '?'}, "
-            + ("the same call at the far end" if len(legs) == 1 else f"{len(legs)} calls at the far end"),
+            came_from == plan.BACKUP1.public and len(found.legs) == 1,
+            f"it moved inside its dialog: re-INVITE from {came_from or 'nowhere'}, "
+            + ("the same call at the far end" if len(found.legs) == 1 else f"{len(found.legs)} calls there"),
         )
+        there, here, wire = (
+            silence(cut_s, to_s) for silence in (found.silence_far, found.silence_phone, found.silence_wire)
+        )
+        limit_ms = failure.silence_ms
         self._report.claim(
-            here is not None and there is not None,
+            True,
             "and goes on; silence",
             Figure(f"{name}_silence_far_ms", "at the far end", there.ms if there else None, "ms", limit_ms),
             Figure(f"{name}_silence_phone_ms", "at the phone", here.ms if here else None, "ms", limit_ms),
         )
         self._report.keep(Figure(f"{name}_silence_wire_ms", "in packets", wire.ms if wire else None, "ms"))
-        far_wav = self._lab.far.recording(talk.far)
-        shutil.copy(far_wav, self._directory / f"far-{name}.wav")
-        shutil.copy(recording, self._directory / f"phone-{name}.wav")
-        spoke = heard_ms(far_wav), heard_ms(recording)
+        shutil.copy(found.far_wav, self._directory / f"far-{name}.wav")
+        shutil.copy(found.phone_wav, self._directory / f"phone-{name}.wav")
+        far_ms, phone_ms = found.spoken_ms()
         self._report.claim(
-            min(spoke) >= SPOKEN_AT_LEAST_MS,
-            f"the far end heard {spoke[0] / 1000:.1f} s of speech, the phone {spoke[1] / 1000:.1f} s",
+            min(far_ms, phone_ms) >= SPOKEN_AT_LEAST_MS,
+            f"the far end heard {far_ms / 1000:.1f} s of speech, the phone {phone_ms / 1000:.1f} s",
         )
-        if here and there and played and first and heard:
-            window = cut_s - 1.0, cut_s + 2.0
-            far_lane = sound.lane(_samples(far_wav), heard[0].at_s, *window)
-            phone_lane = sound.lane(samples, played.start_s, *window)
-            hearings = Hearing("the far end", far_lane, there), Hearing("the phone", phone_lane, here)
+        window = cut_s - 1.0, cut_s + 2.0
+        if first_s is not None and (hearings := found.hearings(cut_s, to_s, window)):
             names = plan.MAIN.name, plan.BACKUP1.name
-            self.cuts.append(Cut(title, label, cut_s, first.at_s, *names, *window, hearings))
-        return heard, packets
+            self.cuts.append(Cut(failure.title, failure.label, cut_s, first_s, *names, *window, hearings))
+        return found
 
     def _listening(self) -> set[str]:
         """Local addresses on which something listens for SIP in the box."""
@@ -386,70 +293,13 @@ class Story:
         show = "ip -4 rule; ip -4 route show table all; nft list tables"
         return self._lab.box_exec(["sh", "-c", show])
 
-    # --- gatewayctl -------------------------------------------------------------------------------
-
-    def _spawn(self, *words: str) -> Any:
-        argv = [sys.executable, "-m", "gateway", "ctl", "--run", str(self._box.run), *words]
-        return self._lab.box_popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def _gatewayctl(self, *words: str) -> None:
-        self._report.quote(f"$ gatewayctl {' '.join(words)}\n{_output(self._spawn(*words))}")
-
-
-def _output(child: "subprocess.Popen[str]") -> str:
-    return child.communicate(timeout=100)[0]
-
 
 def _uplink(status: Status, wanted: plan.Uplink) -> UplinkStatus:
     return next(one for one in status.uplinks if one.name == wanted.name)
 
 
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000
-
-
-def _audio(packets: list[Packet]) -> list[Packet]:
-    """The audio that came to the box."""
-    kinds = (rtp.PCMA, rtp.PCMU)
-    return [p for p in packets if not p.outgoing and p.rtp and p.rtp.payload_type in kinds]
-
-
-def _frame(packet: Packet) -> bytes:
-    """The audio of a captured RTP packet (no CSRC, no extension: rtpengine adds none)."""
-    assert packet.rtp is not None
-    samples = rtp.linear(packet.rtp.payload_type, packet.payload[12:])
-    return samples.tobytes() if samples is not None else b""
-
-
-def _first_by(packets: list[Packet], device: str, since_s: float) -> Packet | None:
-    """The first packet of the call (re-INVITE or RTP) that left by a device."""
-    return next(
-        (
-            p
-            for p in packets
-            if p.outgoing
-            and p.device == device
-            and p.at_s >= since_s
-            and (p.rtp is not None or p.sip.startswith("INVITE"))
-        ),
-        None,
-    )
-
-
-def _samples(path: Path) -> "array[int]":
-    """A whole WAV; waits until its writer has closed it. Raises LabError if that does not happen."""
-    until = time.monotonic() + 3
-    while time.monotonic() < until:
-        try:
-            with wave.open(str(path), "rb") as recording:
-                if recording.getframerate() != sound.RATE_HZ:
-                    raise LabError(f"{path} has {recording.getframerate()} samples/s, not {sound.RATE_HZ}")
-                if recording.getnframes():
-                    return array("h", recording.readframes(recording.getnframes()))
-        except (OSError, EOFError, wave.Error):
-            pass
-        time.sleep(0.05)
-    raise LabError(f"no recording in {path}")
+def _ms(at_s: float | None, since_s: float | None) -> float | None:
+    return None if at_s is None or since_s is None else (at_s - since_s) * 1000
 
 
 FAILURES: Final = (LabError, GatewayError, OSError, subprocess.SubprocessError)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from gateway import patterns, schema
-from tests.demo.story import PHONE, SETTINGS, settings_text
+from tests.demo.desk import PHONE
+from tests.demo.story import SETTINGS, settings_text
 from tests.lab import box, plan
 
 
