@@ -4,6 +4,7 @@ a supervisor as systemd would be, and the control socket to ask and to follow.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -26,6 +27,7 @@ from tests.lab.netns import LabError
 
 Process = Literal["daemon", "calls"]
 
+_UNITS: Final = Path(__file__).resolve().parents[2] / "systemd"
 _SUPERVISOR: Final = """
 notes=$1; shift
 trap 'kill "$pid" 2>/dev/null; wait "$pid"; exit 0' TERM
@@ -96,6 +98,12 @@ def own_address(uplink: plan.Uplink) -> str:
     return uplink.address or plan.DHCP_FIRST
 
 
+def _environment(process: Process) -> dict[str, str]:
+    """What the process's unit sets: figures of the laboratory are to be those of an appliance."""
+    unit = _UNITS / ("gateway.service" if process == "daemon" else "gateway-calls.service")
+    return dict(re.findall(r"^Environment=(\w+)=(\S+)$", unit.read_text(), re.MULTILINE))
+
+
 class Box:
     """Starts nothing until `start`. A context manager; ends with its laboratory at latest. Raises LabError.
 
@@ -152,7 +160,9 @@ class Box:
                 argv += ["--settings", str(self.settings), "--state", str(self.state)]
             notes = str(self.directory / f"{process}.pids")
             self._supervisors[process] = self.lab.box_popen(
-                ["sh", "-c", _SUPERVISOR, "supervisor", notes, *argv], log=f"box-{process}"
+                ["sh", "-c", _SUPERVISOR, "supervisor", notes, *argv],
+                log=f"box-{process}",
+                env={**os.environ, **_environment(process)},
             )
         if self._follower is None:
             self._follower = threading.Thread(target=self._follow, name="follow", daemon=True)
