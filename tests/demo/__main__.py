@@ -59,6 +59,14 @@ def _last_words(logs: Path) -> list[str]:
     return found
 
 
+def _excuse() -> list[str]:
+    """Figures of a machine that has other things to do are not those of the gateway."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load <= cores:
+        return []
+    return [f"This machine was busy (load {load:.1f} on {cores} CPUs): try again when it is calm."]
+
+
 def _finish(report: Report, story: Story | None, directory: Path, started_at: float) -> None:
     drawn = directory / "picture.svg"
     if story is not None and story.cuts:
@@ -89,7 +97,7 @@ def _run(directory: Path, report: Report, *, hold: bool) -> None:
         report.claim(not report.failed, held, Figure("duration_s", "in", report.clock(), "s", LONGEST_S))
         _finish(report, story, directory, started_at)
         if report.failed:
-            report.quote("\n".join(["Where to look:", *_last_words(directory / "logs")]))
+            report.quote("\n".join(["Where to look:", *_last_words(directory / "logs"), *_excuse()]))
         if hold:
             _hold(lab, box, directory)
 
