@@ -20,7 +20,7 @@ from gateway.hub import Hub, HubEvent
 from gateway.inbox import Inbox
 from gateway.messages import Event
 from gateway.schema import Settings
-from gateway.service import Pulse, Service
+from gateway.service import Pulse, Service, settle_memory
 from gateway.settings import confirmations, store
 from gateway.settings.confirmations import Ledger, Register
 
@@ -99,6 +99,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
         beat=pulse.register("hub", LONGEST_TURN_S, loop.time()),
     )
     await sockets.listen(options.run, _admissions())
+    settle_memory()
     try:
         await _until_told_to_stop(
             {"uplinks": room.run(), "hub": the_hub.run(), "watchdog": _feed(pulse, service)}

@@ -42,7 +42,7 @@ from pyroute2.conntrack import AsyncConntrack
 from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink import exceptions, rtnl
 
-CARRIER_POLL_S: Final = 0.025
+CARRIER_POLL_S: Final = 0.04
 _GROUPS: Final = (
     rtnl.RTMGRP_LINK
     | rtnl.RTMGRP_IPV4_IFADDR

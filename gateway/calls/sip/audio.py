@@ -89,6 +89,11 @@ class Ends:
             self._ends.pop(name).close()
         self._closing.append((now + _CLOSE_S, name))
 
+    @property
+    def closing(self) -> bool:
+        """True while the bridge is letting go of a file."""
+        return bool(self._closing)
+
     def closed(self, now: float) -> list[str]:
         """Ends whose files are complete since the last call."""
         done = [name for due, name in self._closing if due <= now]

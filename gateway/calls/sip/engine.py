@@ -18,13 +18,17 @@ import pjsua2 as pj
 from gateway.calls import quiet
 from gateway.calls.sip import values
 from gateway.calls.sip.audio import Ends
+from gateway.calls.sip.bell import Bell
 from gateway.calls.sip.leg import Leg
 from gateway.calls.sip.paths import Account, Paths
 from gateway.errors import DoorError
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 10
+LISTEN_MS = 10
+"""How often received RTP is counted while a call is up."""
+IDLE_MS = 250
+"""How long the engine sleeps when no call is up; packets, timers and commands wake it."""
 COLLECT_EVERY_S = 60.0
 USER_AGENT = "Steadyline"
 
@@ -55,6 +59,7 @@ class Engine:
         self._options = options
         self._commands: queue.SimpleQueue[values.Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sip", daemon=True)
+        self._bell = Bell()
         self.alive_at = 0.0
         """time.monotonic() of the last turn of the engine's loop: the watchdog judges by it."""
 
@@ -65,11 +70,14 @@ class Engine:
     def do(self, command: values.Command) -> None:
         """Queue a command; safe from any thread."""
         self._commands.put(command)
+        self._bell.ring()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Hang up everything and end the thread; waits at most `timeout_s`."""
         self._commands.put(None)
+        self._bell.ring()
         self._thread.join(timeout_s)
+        self._bell.close()
 
     @property
     def running(self) -> bool:
@@ -83,6 +91,7 @@ class Engine:
         try:
             session = _Session(self._post, self._options)
             try:
+                self._bell.hang(session.endpoint)
                 self._post(values.EngineUp(session.version))
                 self._serve(session)
             finally:
@@ -95,7 +104,7 @@ class Engine:
     def _serve(self, session: "_Session") -> None:
         collect_at = time.monotonic() + COLLECT_EVERY_S
         while True:
-            session.turn(POLL_MS)
+            session.turn(LISTEN_MS if session.legs or session.ends.closing else IDLE_MS)
             while True:
                 try:
                     command = self._commands.get_nowait()
@@ -210,7 +219,7 @@ class _Session:
         self.endpoint.hangupAllCalls()
         deadline = time.monotonic() + 0.5
         while self.legs and time.monotonic() < deadline:
-            self.turn(POLL_MS)
+            self.turn(LISTEN_MS)
         self.legs.clear()
         self.ends.close()
         self.paths.close()
