@@ -57,12 +57,11 @@ class Carry:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The Internet for all else: uplinks in order of preference. `before`: the first one until now ("":
-    none); `failed`: because that one is dead."""
+    """The Internet for all else: uplinks in order of preference. `lost`: those that served until now and are
+    dead; what hangs on them has a way to go that is known to work."""
 
     uplinks: tuple[str, ...]
-    before: str
-    failed: bool
+    lost: frozenset[str]
 
 
 Event = Views | Calls | Order
@@ -107,6 +106,7 @@ class Choice:
         """The uplink of the trunk; it stays when it fails and no other one is fit. Empty: none yet."""
         self.internet = internet
         """Uplinks for everything else, the best first."""
+        self._lost: frozenset[str] = frozenset()
         self._order_is_new = False
         self.ordered = ""
         """The owner's standing order."""
@@ -361,7 +361,6 @@ class Choice:
         if not pool or (current is None and self._await_earlier(pool[0], now)):
             return []  # nowhere to go: what stands may come back
         first = next((v for v in pool if v.internet == "fit"), pool[0])
-        failed = current is not None and current not in pool
         if current in pool and current is not first:
             clean_at = (first.internet_since_s or now) + self._watching.failback_after_s
             if pool.index(first) > pool.index(current):
@@ -370,8 +369,11 @@ class Choice:
                 self._wake(clean_at)
                 first = current
         wanted = tuple(v.name for v in (first, *(v for v in pool if v is not first)))
-        if wanted == self.internet:
+        if wanted == self.internet and not (self._lost and first.internet == "fit"):
             return []
-        before = "".join(self.internet[:1])
+        self._lost = (self._lost | frozenset(self.internet)) - frozenset(wanted)
         self.internet = wanted
-        return [Share(wanted, before, failed)]
+        lost: frozenset[str] = frozenset()
+        if first.internet == "fit":
+            lost, self._lost = self._lost, lost
+        return [Share(wanted, lost)]

@@ -204,6 +204,7 @@ class Watch:
         self._observing: list[_Observe] = []
         self._switch: Carry | None = None
         self._forget: set[int] = set()
+        self._translated: dict[int, Address] = {}
         self._cause = "start"
         self._paths = Paths(paths=(), active="", cause="start")
         self._viewed: Views | None = None
@@ -501,13 +502,9 @@ class Watch:
             case Carry():
                 self._switch = action
                 self._cause = action.cause
-                old = self._healths.get(action.before)
-                if action.failed and old is not None and old.view(now).internet == "unfit":
-                    self._forget.add(self._wires[action.before].index)
                 self._assign_duties(now)
-            case Share(uplinks, before, failed):
-                if failed and before in self._wires and before != uplinks[0]:
-                    self._forget.add(self._wires[before].index)
+            case Share():
+                self._forget.update(self._wires[name].index for name in action.lost if name in self._wires)
                 self._assign_duties(now)
 
     def _assign_duties(self, now: float) -> None:
@@ -529,7 +526,7 @@ class Watch:
             self._rescue_ends_s = 0.0
             self._stamp += 1
         await self._address(now)
-        if self._surveyed() and (self._news() or self._keeper.restless(now)):
+        if self._surveyed() and (self._news() or self._forget or self._keeper.restless(now)):
             await self._keep(now)
         self._announce(now)
 
@@ -553,7 +550,8 @@ class Watch:
     async def _keep(self, now: float) -> None:
         """Lead kernel, guard, calls process and clients to what has been decided."""
         plan = self._plan()
-        if self._keeper.needs(plan, now):
+        self._forget |= self._stale(plan)
+        if self._forget or self._keeper.needs(plan, now):
             forget, self._forget = frozenset(self._forget), set()
             for text in await self._keeper.follow(plan, now, self._tell_paths, forget):
                 self._note("system", text)
@@ -567,6 +565,16 @@ class Watch:
             self._settle_admission(admit)
         self._admitting.clear()
         self._publish(PictureChanged())
+
+    def _stale(self, plan: KernelPlan) -> set[int]:
+        """Uplinks that bear another address than the one that the office's connections were translated to."""
+        stale = set()
+        for path in plan.paths:
+            if path.address.version == 4:
+                if self._translated.get(path.index, path.address) != path.address:
+                    stale.add(path.index)
+                self._translated[path.index] = path.address
+        return stale
 
     async def _address(self, now: float) -> None:
         """Put missing addresses on their devices and take lost leases away; foreign addresses stay."""

@@ -83,6 +83,7 @@ class Lab:
         self._rtt_ms, self._forward_in, self._with_provider = rtt_ms, forward_in, provider
         self._public = {up.isp: up.public for up in plan.UPLINKS}
         self._dhcp: subprocess.Popen[bytes] | None = None
+        self._dhcp_range = plan.DHCP_FIRST, plan.DHCP_LAST
         self.site = Site(topology.NAMESPACES, self.logs)
         self._switches: dict[str, socket.socket] = {}
         self._blocked: set[str] = set()
@@ -314,7 +315,7 @@ class Lab:
             return
         config = self.site.scratch / "udhcpd.conf"
         (self.site.scratch / "leases").touch()
-        config.write_text(topology.dhcp_config(str(self.site.scratch)))
+        config.write_text(topology.dhcp_config(str(self.site.scratch), *self._dhcp_range))
         self._dhcp = self.site.popen(
             "ispc", ["udhcpd", "-f", "-I", plan.BACKUP2.router, str(config)], log="dhcp"
         )
@@ -324,6 +325,13 @@ class Lab:
         if self._dhcp is not None:
             self.site.stop(self._dhcp)
             self._dhcp = None
+
+    def change_lease(self) -> None:
+        """backup2's server forgets its customers and has other addresses: the next renewal is refused."""
+        self.stop_dhcp()
+        (self.site.scratch / "leases").unlink()
+        self._dhcp_range = plan.DHCP_OTHER
+        self.start_dhcp()
 
     def public_address(self, uplink: str | plan.Uplink) -> str:
         """The address that the far side sees now."""

@@ -74,6 +74,8 @@ MAIN_PREFIX6_LENGTH: Final = 64
 
 DHCP_FIRST: Final = "100.64.8.10"
 DHCP_LAST: Final = "100.64.8.19"
+DHCP_OTHER: Final = ("100.64.8.20", "100.64.8.29")
+"""First and last address of leases after `Lab.change_lease`."""
 DHCP_LEASE_S: Final = 12
 BACKUP2_POOL: Final = ("192.0.2.30", "192.0.2.31", "192.0.2.32", "192.0.2.33")
 """Public addresses that the carrier-grade NAT of backup2 moves among (drift)."""

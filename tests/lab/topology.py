@@ -270,12 +270,13 @@ def resolver(uplink: plan.Uplink) -> list[str]:
     ]
 
 
-def dhcp_config(directory: str) -> str:
-    """udhcpd's configuration for backup2; its lease file must exist in `directory`."""
+def dhcp_config(directory: str, first: str, last: str) -> str:
+    """udhcpd's configuration for backup2, with addresses from `first` to `last`; its lease file must exist in
+    `directory`."""
     return "\n".join(
         [
-            f"start {plan.DHCP_FIRST}",
-            f"end {plan.DHCP_LAST}",
+            f"start {first}",
+            f"end {last}",
             "max_leases 10",
             "interface br0",
             f"lease_file {directory}/leases",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from ipaddress import ip_interface
 from typing import Any, ParamSpec
 
 from tests.uplinks.world import World
@@ -453,3 +454,21 @@ async def test_what_was_lost_before_a_line_came_up_is_no_loss_of_it() -> None:
     for _ in range(20):
         await world.run(1)
         assert not next(u.loss for u in world.watch.now().uplinks if u.name == "main")
+
+
+@story
+async def test_connections_that_drain_on_a_channel_leave_it_when_it_dies() -> None:
+    world = await World().start()
+    await world.run(5)
+    world.unplug("backup1")
+    await world.run(0.1)
+    assert (world.watch.now().internet_uplink, world.kernel.flushed) == ("main", [2])
+
+
+@story
+async def test_connections_keep_no_address_that_the_channel_has_lost() -> None:
+    world = await World().start()
+    await world.run(5)
+    world.lease("backup2", ip_interface("100.64.8.77/24"))
+    await world.run(1)
+    assert world.kernel.flushed == [3]
