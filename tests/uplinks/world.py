@@ -281,6 +281,7 @@ class World:
         self.prober = FakeProber(self)
         self.resolver = FakeResolver(self)
         self.dead_hosts: set[Address] = set()
+        self.leases: set[Interface] = {LEASE}
         self.channels = {
             u.name: Channel(u.name, u.device, ip_address(PUBLIC[u.name])) for u in self.settings.uplinks
         }
@@ -361,7 +362,7 @@ class World:
         allowed = {
             (u.device, str(i.ip))
             for u in self.settings.uplinks
-            for i in (u.addresses or (LEASE,))
+            for i in (u.addresses or self.leases)
             if u.name in self.confirmed or u.name in self.watch.confirming()
         }
         assert self.guard.admitted <= allowed, "an unconfirmed pair was let out"
@@ -433,6 +434,7 @@ class World:
         """DHCP speaks; None: the lease is lost."""
         device = self.channels[name].device
         gateway = ROUTER if interface is not None else None
+        self.leases |= {interface} if interface is not None else set()
         self.inbox.post(LeaseSeen(device, interface, gateway))
 
     def conflict(self, name: str, claimed: bool = True) -> None:
