@@ -471,4 +471,4 @@ async def test_connections_keep_no_address_that_the_channel_has_lost() -> None:
     await world.run(5)
     world.lease("backup2", ip_interface("100.64.8.77/24"))
     await world.run(1)
-    assert world.kernel.flushed == [3]
+    assert set(world.kernel.flushed) == {3}
