@@ -670,10 +670,12 @@ class Watch:
 
     def resolve(self, tasks: asyncio.TaskGroup) -> None:
         """Look names up in a task of its own: the loop never waits for DNS."""
+        if self._resolving or self._clock() < self._resolve_at:
+            return
         names = tuple(s for s in self._watching.stun_servers if address_of(s) is None)
         wanted = bool(names) or not literal_servers(self._trunk)
         asks = tuple(ask for wire in self._wires.values() if (ask := wire.ask()) is not None)
-        if self._resolving or not wanted or not asks or self._clock() < self._resolve_at:
+        if not wanted or not asks:
             return
         self._resolving = True
         tasks.create_task(self._look_up(names, asks), name="resolve")
