@@ -4,6 +4,7 @@ Times are the kernel's: of captures at the wire, of sockets that stamp, of `ip m
 """
 
 import contextlib
+import fcntl
 import itertools
 import os
 import re
@@ -43,11 +44,7 @@ class Scene:
         failback_after_s: float = 1.0,
         confirmed: tuple[plan.Uplink, ...] = plan.UPLINKS,
     ) -> None:
-        self.logs = ROOT / name
-        self.logs.mkdir(parents=True, exist_ok=True)
-        for old in self.logs.iterdir():
-            if old.is_file():
-                old.unlink()
+        self.logs, self._lock = _logs(name)
         self.phones = phone_names(phones)
         self.confirmed = confirmed
         spoken = self.logs / "numbers.wav"
@@ -76,6 +73,7 @@ class Scene:
         if hasattr(self, "box"):
             self.box.close()
         self.lab.close()
+        os.close(self._lock)
 
     def fresh_daemon(self) -> None:
         """Start the daemon anew: it adopts what stands and forgets how often uplinks have come and gone."""
@@ -179,6 +177,24 @@ class Scene:
             yield changes
         finally:
             self.lab.stop(child)
+
+
+def _logs(name: str) -> tuple[Path, int]:
+    """An empty directory for this scene, and the lock on it; of two that run at once, each has its own."""
+    for number in itertools.count(1):
+        directory = ROOT / (name if number == 1 else f"{name}-{number}")
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        for old in directory.iterdir():
+            if old.is_file() and old.name != "lock":
+                old.unlink()
+        return directory, lock
+    raise AssertionError("numbers do not end")
 
 
 # --- reading captures -------------------------------------------------------------------------------------
