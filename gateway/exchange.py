@@ -27,6 +27,8 @@ MAX_CALLS = 128
 ENGINE_SILENT_S = 5.0
 """An engine thread that has not turned for so long hangs: the watchdog is not fed any more."""
 TURN_S = 1.0
+LINK_AGAIN_S = 0.2
+"""A daemon that was killed is back within a second: do not sleep past it."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -162,7 +164,9 @@ async def serve(run_directory: Path) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(keep_linked(run_directory / "calls.sock", inbox), name="link"),
+                tasks.create_task(
+                    keep_linked(run_directory / "calls.sock", inbox, longest_wait_s=LINK_AGAIN_S), name="link"
+                ),
                 tasks.create_task(exchange.run(), name="exchange"),
             ]
             await stop.wait()
