@@ -52,7 +52,7 @@ Tell = Callable[[m.FromCalls], None]
 
 
 class Trunk:
-    """All calls of the gateway. Not thread-safe: `take` and `tick` run on one loop.
+    """All calls of the gateway. Not thread-safe: every method runs on one loop.
 
     `clock` gives monotonic seconds, `wall` Unix seconds.
     """
