@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, ip_address
 
 from gateway import plan
-from gateway.daemon import Building
+from gateway.building import Building
 from gateway.hub import HubEvent, PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.messages import Event, MediaQuiet, Path, Paths, Server

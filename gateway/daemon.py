@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Never, Protocol
 
 from gateway import hub
+from gateway.building import Building
 from gateway.control import Admission, Sockets, admit
 from gateway.hub import Hub, HubEvent
 from gateway.inbox import Inbox
 from gateway.messages import Event
-from gateway.schema import Settings
 from gateway.service import Pulse, Service, settle_memory
 from gateway.settings import confirmations, store
 from gateway.settings.confirmations import Ledger, Register
@@ -48,18 +48,6 @@ class Room(hub.Uplinks, Protocol):
 
     def confirmed(self, ledger: Ledger) -> None:
         """Which addresses are confirmed from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    """What a room is built from. `beat`: to be called with the loop's time at every turn."""
-
-    settings: Settings
-    ledger: Ledger
-    state: Path
-    recordings: Path
-    inbox: Inbox[HubEvent]
-    beat: Callable[[float], None]
 
 
 Build = Callable[[Building], Room]

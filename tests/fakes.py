@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from gateway import daemon
+from gateway.building import Building
 from gateway.errors import RefusedError
 from gateway.hub import PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
@@ -219,7 +220,7 @@ class FakeCalls:
                 told(event)
 
 
-def build(building: daemon.Building) -> FakeUplinks:
+def build(building: Building) -> FakeUplinks:
     """For daemon.serve."""
     uplinks = FakeUplinks(
         changed=lambda: building.inbox.post(UplinksChanged()),

@@ -25,7 +25,7 @@ GROUND = {
     *("schema", "fields", "relations", "refusals", "places", "plan", "patterns"),
     *("status", "messages", "errors", "wire", "inbox", "emodel"),
 }
-MAINS = {"__main__", "boot", "channels", "daemon", "exchange", "ctl", "hub"}
+MAINS = {"__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub"}
 # Paths below gateway/, without .py; a package counts as one door.
 DOORS = {
     *("control", "link", "service", "client"),

@@ -11,7 +11,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pjsua2 as pj
 
@@ -20,6 +19,7 @@ from gateway.calls.sip import values
 from gateway.calls.sip.audio import Ends
 from gateway.calls.sip.bell import Bell
 from gateway.calls.sip.leg import Leg
+from gateway.calls.sip.options import EngineOptions
 from gateway.calls.sip.paths import Account, Paths
 from gateway.errors import DoorError
 
@@ -31,21 +31,6 @@ IDLE_MS = 250
 """How long the engine sleeps when no call is up; packets, timers and commands wake it."""
 COLLECT_EVERY_S = 60.0
 USER_AGENT = "Steadyline"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What cannot change while the engine runs. `codecs` in order of preference; ports are UDP; `ca_file`
-    holds the authorities that a TLS server's certificate may come from."""
-
-    max_calls: int = 128
-    sip_port: int = 5060
-    rtp_ports: tuple[int, int] = (10_000, 10_999)
-    codecs: tuple[str, ...] = ("PCMA", "PCMU")
-    srtp: str = "off"
-    session_expires_s: int = 1800
-    ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
-    log_level: int = 2
 
 
 Out = values.Event | quiet.Quiet | quiet.Heard

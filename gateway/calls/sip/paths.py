@@ -7,14 +7,11 @@ moment of a request. So an account is *pointed* at the path that the request is 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 import pjsua2 as pj
 
 from gateway.calls.sip import values
-
-if TYPE_CHECKING:
-    from gateway.calls.sip.engine import EngineOptions
+from gateway.calls.sip.options import EngineOptions
 
 OnIncoming = Callable[["Account", str, int, str], None]
 LOGIN = ""
@@ -69,7 +66,7 @@ class Paths:
     def __init__(
         self,
         endpoint: pj.Endpoint,
-        options: "EngineOptions",
+        options: EngineOptions,
         post: Callable[[values.Event], None],
         on_incoming: OnIncoming,
     ) -> None:
