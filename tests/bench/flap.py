@@ -14,7 +14,7 @@ SAMPLES = 20
 
 def run(quick: bool) -> list[Figure]:
     """Switches, leaks and growth over so many minutes of flapping."""
-    minutes = 0.5 if quick else 10.0
+    minutes = 0.4 if quick else 10.0
     with Scene("flap", failback_after_s=30.0) as stage:
         stage.dial()
         stage.hang_up()  # what is allocated once shall be allocated
