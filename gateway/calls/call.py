@@ -100,6 +100,7 @@ class Call:
         self._moved_s: float | None = None
         self._repaired_s: float | None = None
         self._uplink = ""
+        self._version = 0  # of an incoming call's dialog; it stays, wherever the call goes
 
     @classmethod
     def outgoing(
@@ -127,6 +128,7 @@ class Call:
         call.leg = leg
         call._legs.open[leg] = Leg(uplink)
         call._uplink = uplink
+        call._version = ways.version(uplink)
         return call
 
     @property
@@ -307,9 +309,28 @@ class Call:
             return
         self._timers.pop("media", None)
         self._move = Move(
-            self.leg, self._uplink, self._server, self.held, self._new_leg, self._timing, self._random
+            self.leg,
+            self._uplink,
+            self._server,
+            self.held,
+            self._new_leg,
+            self._timing,
+            self._random,
+            self._crosses,
+            self._serving,
         )
         self._follow(self._move.begin(self._ways, now, repair), now)
+
+    def _crosses(self, uplink: str) -> bool:
+        """Whether the present dialog speaks another IP version than `uplink` does."""
+        if self._server is not None:
+            return not self._ways.reaches(uplink, self._server)
+        return self._ways.version(uplink) not in (0, self._version or self._ways.version(uplink))
+
+    def _serving(self, uplink: str) -> Server | None:
+        if self._route is None or self._server is None:
+            return None
+        return self._route.serving(uplink, self._server)
 
     def _follow(self, results: list[Action | Verdict], now: float) -> None:
         for result in results:
@@ -333,6 +354,8 @@ class Call:
             self._told_hold = settled.hold
             self._legs.open[settled.leg].uplink = settled.uplink
             from_uplink, self._uplink = self._uplink, settled.uplink
+            if settled.how == "replaces":
+                self._server = self._serving(settled.uplink)
             self._moved(from_uplink, settled.uplink, settled.how, settled.took_s, now)
         self._match_hold()
         if self._ways.must_leave(self._uplink):
@@ -355,6 +378,7 @@ class Call:
         self._redial_from = (self._uplink, self._order_s(now))
         self._move = None
         self.leg, self._uplink = leg, uplink
+        self._server = self._serving(uplink) or self._server
         self._route.adopt(uplink, self._server)
         self._legs.emit(Tell("calling_again"))
         self.state = "early"

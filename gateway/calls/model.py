@@ -31,17 +31,36 @@ class Dialled:
     region: str = ""
 
 
+def ip_version(address: str) -> int:
+    """Of an address in its usual notation: 4 or 6."""
+    return 6 if ":" in address else 4
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """All uplinks in the owner's order, and the one that carries new calls (empty: none can)."""
 
     active: str
     states: tuple[tuple[str, PathState], ...]
+    versions: tuple[tuple[str, int], ...] = ()
+    """The IP version that each uplink speaks with the provider, as far as it is known."""
 
     @classmethod
     def of(cls, paths: Paths) -> "Ways":
         """What the daemon's message means for calls."""
-        return cls(paths.active, tuple((p.uplink, p.state) for p in paths.paths))
+        return cls(
+            paths.active,
+            tuple((p.uplink, p.state) for p in paths.paths),
+            tuple((p.uplink, ip_version(p.local_address)) for p in paths.paths if p.local_address),
+        )
+
+    def version(self, uplink: str) -> int:
+        """4, 6, or 0 while it is not known."""
+        return next((version for name, version in self.versions if name == uplink), 0)
+
+    def reaches(self, uplink: str, server: Server) -> bool:
+        """False when uplink and server speak different IP versions."""
+        return self.version(uplink) in (0, ip_version(server.address))
 
     def state(self, uplink: str) -> PathState | None:
         """None: the uplink is no longer there."""

@@ -84,6 +84,8 @@ class Move:
     """One running call on its way from one uplink to another.
 
     `server` None: an incoming call, which cannot be replaced. `random` gives [0, 1) for the glare delay.
+    `crosses`: whether an uplink speaks another IP version than the dialog, whose route set binds re-INVITEs;
+    `serving`: what that uplink talks to instead.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Move:
         new_leg: Callable[[], int],
         timing: Timing,
         random: Callable[[], float],
+        crosses: Callable[[str], bool],
+        serving: Callable[[str], Server | None],
     ) -> None:
         self.state: MoveState = "stranded"
         self.target = ""
@@ -107,6 +111,8 @@ class Move:
         self._new_leg = new_leg
         self._timing = timing
         self._random = random
+        self._crosses = crosses
+        self._serving = serving
         self._decide_s = 0.0
         self._timer_s: float | None = None
         self._pending = False  # a re-INVITE of ours is unanswered
@@ -177,7 +183,7 @@ class Move:
         self._decide_s = now + self._timing.decide_s
         self._unblocked = False
         self._glares = 0
-        return [*actions, self._send(now)]
+        return [*actions, *(self._replace(now) if self._crosses(target) else [self._send(now)])]
 
     def _send(self, now: float) -> Action:
         self.state = "moving"
@@ -202,12 +208,13 @@ class Move:
         return [*actions, Tell("please_wait")]
 
     def _replace(self, now: float) -> list[Action | Verdict]:
-        if self._server is None or now >= self._decide_s:
+        server = self._serving(self.target)
+        if server is None or now >= self._decide_s:
             return [self._lost()]
         self.state = "replacing"
         self._timer_s = min(now + self._timing.replaces_s, self._decide_s)
         self._new = self._new_leg()
-        return [StartLeg(self._new, self.target, self._server, replaces=self._leg)]
+        return [StartLeg(self._new, self.target, server, replaces=self._leg)]
 
     # --- events -----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway import messages as m
+from gateway.calls.model import Ways
 from gateway.calls.routing import Rests
 from gateway.calls.sip import values as v
 
@@ -50,10 +51,17 @@ class Reach:
         """The path of an uplink that has a SIP socket."""
         return self._bound.get(uplink)
 
-    def hop(self, server: m.Server | None = None) -> v.Hop:
-        """Where to send: to `server`, or to the first that is in service."""
-        chosen = server or self._rests.order(self._plan.servers, self._clock())[0]
+    def hop(self, uplink: str, server: m.Server | None = None) -> v.Hop:
+        """Where to send by `uplink`: to `server`, or to the first in service that speaks its IP version."""
+        ways = Ways.of(self._paths)
+        order = self._rests.order(self._plan.servers, self._clock())
+        chosen = server or next((s for s in order if ways.reaches(uplink, s)), order[0])
         return v.Hop(chosen.address, chosen.port, chosen.transport, self._plan.domain)
+
+    def _served(self, uplink: str) -> bool:
+        """Some server of the provider speaks the IP version of `uplink`."""
+        ways = Ways.of(self._paths)
+        return any(ways.reaches(uplink, server) for server in self._plan.servers)
 
     def bound(self, event: v.PathBound) -> None:
         """The engine's word on a socket."""
@@ -80,8 +88,8 @@ class Reach:
         if now >= self._keep_alive_at:
             self._keep_alive_at = now + KEEP_ALIVE_S
             for path in self._paths.paths:
-                if path.state == "fit" and path.uplink in self._bound and self._plan.servers:
-                    self._engine.do(v.KeepAlive(path.uplink, self.hop(), self._plan.domain))
+                if path.state == "fit" and path.uplink in self._bound and self._served(path.uplink):
+                    self._engine.do(v.KeepAlive(path.uplink, self.hop(path.uplink), self._plan.domain))
 
     def _follow(self) -> None:
         transport = self._plan.servers[0].transport if self._plan.servers else "udp"
@@ -98,12 +106,12 @@ class Reach:
                         v.BindPath(path.uplink, path.local_address, path.public_address, transport)
                     )
         registration, active = self._plan.registration, self._paths.active
-        if registration and self._plan.servers and active in self._bound and active != self._registered_by:
+        if registration and self._served(active) and active in self._bound and active != self._registered_by:
             self._registered_by = active
             self._engine.do(
                 v.Register(
                     active,
-                    self.hop(),
+                    self.hop(active),
                     self._plan.domain,
                     registration.login,
                     registration.password,

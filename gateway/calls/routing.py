@@ -189,6 +189,10 @@ class Route:
         self._order = self._rests.order(self._servers, now)
         return self._next(now)
 
+    def serving(self, uplink: str, present: Server) -> Server | None:
+        """What `uplink` talks to in place of `present`: the same, or the first of its own IP version."""
+        return next((s for s in (present, *self._order) if self.ways.reaches(uplink, s)), None)
+
     def again(self, now: float) -> Try | GiveUp:
         """Leave the way under trial without a verdict on it, because its uplink must be left; with the
         uplinks of today, also what failed before may be tried once more."""
@@ -284,8 +288,10 @@ class Route:
             if servers and not awake:
                 return GiveUp(503, "provider_busy")
             servers = awake
-        for server in servers:
-            for uplink in uplinks:
+        # The first server that each uplink reaches, then the second of each, and so on.
+        reached = {uplink: [s for s in servers if self.ways.reaches(uplink, s)] for uplink in uplinks}
+        for rank in range(len(servers)):
+            for uplink, server in [(u, reached[u][rank]) for u in uplinks if rank < len(reached[u])]:
                 barred = server in self._faulty or uplink in self._refused_on
                 if (uplink, server) in self._tried or (barred and not emergency):
                     continue

@@ -240,7 +240,7 @@ class Trunk:
             raise RefusedError(
                 "the provider's server is not known yet", where=uplink, remedy="Check the trunk's server name"
             )
-        self._confirming.begin(path, self._reach.hop(), self._plan, reply)
+        self._confirming.begin(path, self._reach.hop(uplink), self._plan, reply)
 
     def _phone(self, name: str) -> Phone:
         if name not in self._phones:
@@ -393,7 +393,7 @@ class Trunk:
                     v.StartLeg(
                         action.leg,
                         action.uplink,
-                        self._reach.hop(action.server),
+                        self._reach.hop(action.uplink, action.server),
                         live.dial,
                         self._plan.domain,
                         live.caller_id,
@@ -405,7 +405,7 @@ class Trunk:
             case model.AnswerLeg():
                 engine.do(v.AnswerLeg(action.leg, 200))
             case model.Reinvite():
-                engine.do(v.Reinvite(action.leg, action.uplink, self._reach.hop(), action.hold))
+                engine.do(v.Reinvite(action.leg, action.uplink, self._reach.hop(action.uplink), action.hold))
             case model.SetHold():
                 engine.do(v.HoldLeg(action.leg, action.on))
             case model.Abandon():

@@ -106,6 +106,7 @@ class Health:
         self._duty = Duty(carrying=False, calls=0)
         self._schedule = Schedule(name, pace(self._duty, metered, watching))
         self._targets: tuple[Target, ...] = ()
+        self._served = True
         self._link = LinkSeen(device, present=False, up=False, carrier=False)
         self._addresses = AddressesSeen(device, frozenset())
         self._identity = Identity(None, None, None)
@@ -198,6 +199,7 @@ class Health:
                 self._duty = event
                 self._repace(now)
             case TargetsKnown():
+                self._served = event.served
                 self._retarget(event.targets, now)
             case Damped():
                 self._damped = event.on
@@ -462,6 +464,8 @@ class Health:
         return "unfit" if "unfit" in both else "pending" if "pending" in both else "fit"
 
     def _provider_fitness(self) -> Fitness:
+        if not self._served:
+            return "unfit"
         # Without a server to ask there is nothing to hold against the uplink.
         if not any(target.kind == "options" for target in self._targets):
             return "fit"

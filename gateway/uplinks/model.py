@@ -98,9 +98,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetsKnown:
-    """The full list of what one uplink shall probe, in order of preference."""
+    """The full list of what one uplink shall probe, in order of preference. `served` False: the trunk has
+    servers, and none of them speaks the IP version of this uplink."""
 
     targets: tuple[Target, ...]
+    served: bool = True
 
 
 @dataclass(frozen=True, slots=True)

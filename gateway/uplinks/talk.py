@@ -98,13 +98,13 @@ def address_text(address: Address | None) -> str:
     return str(address) if address is not None else ""
 
 
-def path_of(uplink: Uplink, own: Address | None, state: PathState) -> Path:
+def path_of(uplink: Uplink, own: Address | None, declared: Address | None, state: PathState) -> Path:
     """One uplink as the calls process sees it; without an address while it never had one."""
     return Path(
         uplink=uplink.name,
         device=uplink.device,
         local_address=address_text(own),
-        public_address=address_text(uplink.public_address or own),
+        public_address=address_text(declared or own),
         state=state,
         metered=uplink.metered,
     )

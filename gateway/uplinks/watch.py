@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Never, Protocol
 
@@ -428,10 +428,13 @@ class Watch:
 
     def _identify(self, now: float) -> None:
         """Tell each uplink who it is and whom to probe, where that is new."""
+        spoken = frozenset(ip_network(server.address).version for server in self._servers)
         for name, wire in self._wires.items():
+            if wire.spoken != spoken:
+                self._wires[name] = wire = replace(wire, spoken=spoken)
             confirmed = self._confirmed.get(name)
             identity = wire.identity(confirmed.address if confirmed else None)
-            targets = TargetsKnown(wire.targets(self._servers, self._watching, self._stun))
+            targets = TargetsKnown(wire.targets(self._servers, self._watching, self._stun), wire.served)
             if self._known.get(name) != (identity, targets):
                 self._known[name] = (identity, targets)
                 self._tell(name, targets, now)
@@ -700,7 +703,7 @@ class Watch:
         if wire.own is not None:
             self._last_own[name] = wire.own
         own = self._last_own.get(name)
-        return path_of(wire.uplink, own, self._choice.path_state(name))
+        return path_of(wire.uplink, own, wire.declared, self._choice.path_state(name))
 
     def _tell_paths(self) -> None:
         paths = tuple(self._path(name) for name in self._wires if self._wires[name].uplink.enabled)
@@ -749,7 +752,7 @@ class Watch:
             state=health.state,
             sentence=health.sentence,
             address=address_text(wire.own),
-            public_address=address_text(wire.uplink.public_address or wire.own),
+            public_address=address_text(wire.declared or wire.own),
             observed_address=address_text(health.observed.address),
             confirmed_at=confirmed.at if confirmed and self._admits(name) else 0.0,
             rtt_ms=health.quality.rtt_ms,

@@ -54,6 +54,8 @@ class Wire:
     seen: AddressesSeen
     lease: LeaseSeen
     surveyed: frozenset[str] = field(default_factory=frozenset)
+    spoken: frozenset[int] = field(default_factory=frozenset)
+    """The IP versions of the trunk's servers; empty while they are not known."""
 
     @staticmethod
     def bare(index: int, uplink: Uplink) -> "Wire":
@@ -78,15 +80,28 @@ class Wire:
 
     @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
-        """The addresses that its device shall bear, IPv4 first: the first is the one for the trunk."""
+        """The addresses that its device shall bear, IPv4 first."""
         if self.uplink.dhcp:
             return (self.lease.address,) if self.lease.address is not None else ()
         return tuple(sorted(self.uplink.addresses, key=lambda interface: interface.version))
 
     @cached_property
     def own(self) -> Address | None:
-        """The address that trunk traffic bears on the wire."""
-        return next((interface.ip for interface in self.interfaces), None)
+        """The address that trunk traffic bears on the wire: the first that a server of the trunk can hear."""
+        addresses = [interface.ip for interface in self.interfaces]
+        heard = [address for address in addresses if address.version in self.spoken]
+        return next(iter((*heard, *addresses)), None)
+
+    @property
+    def declared(self) -> Address | None:
+        """What the owner says that the provider sees, of the family that trunk traffic takes."""
+        public, own = self.uplink.public_address, self.own
+        return public if public is not None and (own is None or own.version == public.version) else None
+
+    @property
+    def served(self) -> bool:
+        """Some server of the trunk can hear its address, as far as is known."""
+        return self.own is None or not self.spoken or self.own.version in self.spoken
 
     @property
     def resolvers(self) -> tuple[Address, ...]:
@@ -103,11 +118,13 @@ class Wire:
 
     def ask(self) -> Ask | None:
         """How to ask this uplink's resolvers; None while it cannot be used."""
-        own = self.own
-        resolvers = tuple(r for r in self.resolvers if own is not None and r.version == own.version)
-        if own is None or not resolvers or not any(p.address == own for p in self.paths(False)):
-            return None
-        return Ask(self.uplink.name, self.uplink.device, own, probe_mark(self.index), resolvers)
+        for path in self.paths(False):
+            resolvers = tuple(r for r in self.resolvers if r.version == path.address.version)
+            if resolvers:
+                return Ask(
+                    self.uplink.name, self.uplink.device, path.address, probe_mark(self.index), resolvers
+                )
+        return None
 
     def gateway(self, version: int) -> Address | None:
         """Its next hop; None: point-to-point."""
@@ -119,8 +136,7 @@ class Wire:
     def identity(self, confirmed: Address | None) -> Identity:
         """What it is known as. A confirmation of another address than the settings name counts for nothing;
         but where the wire gives the address, another one than the confirmed is drift."""
-        own = self.own
-        declared = self.uplink.public_address
+        own, declared = self.own, self.declared
         public = declared or own
         by_owner = declared is not None or not self.uplink.dhcp
         return Identity(
@@ -133,7 +149,7 @@ class Wire:
     def paths(self, admitted: bool) -> tuple[UplinkPath, ...]:
         """What routes and guard need: one for each address that the device really bears while it is up.
 
-        `admitted` is the verdict on the first address alone; a second family is never for the trunk.
+        `admitted` is the verdict on the trunk's address alone; the other family is never for the trunk.
         """
         if not self.uplink.enabled or not (self.link.present and self.link.up):
             return ()

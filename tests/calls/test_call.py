@@ -570,3 +570,44 @@ def test_an_emergency_call_goes_round_every_uplink_and_server() -> None:
         (uplink, server) for server in (ONE, TWO) for uplink in ("main", "backup1", "backup2")
     ]
     assert log_of(script(Failed(6, 503))).reason == "provider_busy"
+
+
+SIX = Server(address="2001:db8:f::10", port=5060, transport="udp")
+MIXED = (("main", 6), ("backup1", 4), ("backup2", 6))
+
+
+def mixed(active: str, main: PathState = "fit") -> Ways:
+    return Ways(active, ways(active, main).states, MIXED)
+
+
+def test_a_call_that_must_change_its_ip_version_is_replaced_without_a_reinvite() -> None:
+    numbers = count(1)
+    route = Route((ONE, SIX), mixed("main"), Rests())
+    script = Script(Call.outgoing(route, lambda: next(numbers), lambda: 0.5))
+    assert script(Begin()) == [StartLeg(1, "main", SIX)]
+    script(Answered(1))
+    assert script(PathsChanged(mixed("backup1", "leave"))) == [StartLeg(2, "backup1", ONE, replaces=1)]
+    assert Moved("main", "backup1", "replaces", 0) in script(Answered(2))
+    assert script(PathsChanged(Ways("main", (("main", "fit"), ("backup1", "leave")), MIXED))) == [
+        StartLeg(3, "main", SIX, replaces=2)
+    ], "and back, by the server of that version"
+
+
+def test_an_incoming_call_that_would_have_to_change_its_ip_version_is_ended_with_a_reason() -> None:
+    numbers = count(2)
+    script = Script(Call.incoming(1, "main", mixed("main"), lambda: next(numbers), lambda: 0.5))
+    script(Begin())
+    script(Lifted())
+    script(Answered(1))
+    done = script(PathsChanged(mixed("backup1", "leave")))
+    assert Tell("lost") in done and not any(isinstance(a, Reinvite) for a in done)
+    assert script.call.state == "ended"
+
+
+def test_a_call_moves_by_reinvite_between_uplinks_of_one_ip_version() -> None:
+    numbers = count(1)
+    route = Route((SIX,), mixed("main"), Rests())
+    script = Script(Call.outgoing(route, lambda: next(numbers), lambda: 0.5))
+    script(Begin())
+    script(Answered(1))
+    assert script(PathsChanged(mixed("backup2", "leave"))) == [Reinvite(1, "backup2", False)]

@@ -204,3 +204,12 @@ def test_attempts_are_kept_for_the_log() -> None:
 
 def test_every_reason_has_words() -> None:
     assert {reason_of(code) for code in [*range(-1, 700), *POLICY, *REASON]} <= set(WORDS)
+
+
+def test_a_server_is_asked_only_by_uplinks_of_its_ip_version_and_the_active_uplink_first() -> None:
+    both = (("main", 6), ("backup1", 4))
+    route = Route((ONE, TWO), Ways("main", PLAIN, both), Rests())
+    assert route.begin(0.0) == Try("main", TWO)
+    assert route.failed(SILENCE, None, 0.0)[1] == Try("backup1", ONE)
+    assert route.failed(SILENCE, None, 0.0)[1] == GiveUp(0, "provider_silent")
+    assert (route.serving("main", ONE), route.serving("backup1", ONE)) == (TWO, ONE)

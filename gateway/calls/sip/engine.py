@@ -296,8 +296,9 @@ class _Session:
                     self._prefer(self.options.codecs)
 
     def _end(self, leg: Leg, command: values.EndLeg) -> None:
-        if command.uplink and command.uplink != leg.uplink and self.paths.has(command.uplink):
-            with self.paths.pointed(leg.account, command.uplink, None):
+        by = command.uplink or leg.uplink
+        if by != leg.uplink and self.paths.alike(by, leg.uplink):
+            with self.paths.pointed(leg.account, by, None):
                 leg.turn()
                 leg.end(command.code)
         else:

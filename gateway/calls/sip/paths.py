@@ -104,6 +104,11 @@ class Paths:
         """True when the uplink has a socket."""
         return uplink in self._accounts
 
+    def alike(self, uplink: str, other: str) -> bool:
+        """Whether both have sockets of one IP version: a dialog can turn from one to the other."""
+        paths = [self._bound[name].local for name in (uplink, other) if name in self._bound]
+        return len(paths) == 2 and len({ip_address(local).version for local in paths}) == 1
+
     def account(self, uplink: str) -> Account:
         """Raises pj.Error (not found) when the uplink has no socket."""
         if uplink not in self._accounts:
