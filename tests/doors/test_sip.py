@@ -137,6 +137,16 @@ def test_call_over_tcp_moves_too(bench: Bench) -> None:
     assert bench.wait(v.LegEnded, lambda e: e.leg == 15).answered
 
 
+def test_codecs_of_one_leg_do_not_change_those_of_the_next(bench: Bench) -> None:
+    for leg, codecs, spoken in ((71, ("PCMU",), "PCMU"), (72, (), "PCMA")):
+        bench.do(v.StartLeg(leg, "main", FAR, "442079460071", "sip.provider.test", "1234567", codecs=codecs))
+        incoming = bench.wait(v.LegIncoming)
+        bench.do(v.AnswerLeg(incoming.leg, 200))
+        assert bench.wait(v.LegMedia, lambda e, leg=leg: e.leg == leg).codec == spoken  # type: ignore[misc]
+        bench.wait(v.LegAnswered, lambda e, leg=leg: e.leg == leg)  # type: ignore[misc]
+        hang_up(bench, leg, incoming.leg)
+
+
 def test_held_call_moves_and_stays_held(bench: Bench) -> None:
     far = call(bench, 21)
     bench.do(v.HoldLeg(21, True))
