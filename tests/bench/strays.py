@@ -35,16 +35,18 @@ def run(quick: bool) -> list[Figure]:
     passed = probes = happened = 0
     with Scene("strays", confirmed=CONFIRMED) as stage, contextlib.closing(_Pest(stage)):
         own = _own(stage)
-        for begun in range(0, count, ROUND):
+        while happened < count:
             captures = {
                 up: stage.capture("isp" + up.isp, f"ip and dst net {plan.PROVIDER_PREFIX}", 200)
                 for up in plan.UPLINKS
             }
             with contextlib.suppress(LabError):  # while nothing is fit there is no call to be had
                 stage.dial()
-            for _ in range(min(ROUND, count - begun)):
+            for _ in range(ROUND):
                 happened += _happen(stage, own, chance)
                 time.sleep(chance.uniform(*EVENT_S))
+                if happened == count:
+                    break
             time.sleep(0.5)
             for up, capture in captures.items():
                 capture.stop()
