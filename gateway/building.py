@@ -12,11 +12,13 @@ from gateway.settings.confirmations import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """What a room is built from. `beat`: to be called with the loop's time at every turn."""
+    """What a room is built from. `run`: where the sockets of all processes stand; `beat`: to be called with
+    the loop's time at every turn."""
 
     settings: Settings
     ledger: Ledger
     state: Path
+    run: Path
     recordings: Path
     inbox: Inbox[HubEvent]
     beat: Callable[[float], None]

@@ -17,6 +17,7 @@ from gateway.schema import Settings
 from gateway.settings import servers
 from gateway.settings.confirmations import Ledger
 from gateway.uplinks.dhcp import Dhcp
+from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.netlink import Kernel
 from gateway.uplinks.nft import Nft
 from gateway.uplinks.probe import Prober
@@ -45,10 +46,13 @@ class Channels:
         self._post: Callable[[HubEvent], None] = building.inbox.post
         inbox = Inbox[Input]()
         settings = building.settings
-        self._kernel = Kernel(inbox, [u.device for u in settings.uplinks if u.enabled], settings.lan.devices)
+        sockets = PacketSockets(building.run / "packets.sock")
+        self._kernel = Kernel(
+            inbox, [u.device for u in settings.uplinks if u.enabled], settings.lan.devices, sockets=sockets
+        )
         self._prober = Prober(inbox)
         self._dhcp = [
-            Dhcp(inbox, u.device, _lease(building.ledger, u.name))
+            Dhcp(inbox, u.device, _lease(building.ledger, u.name), sockets)
             for u in settings.uplinks
             if u.enabled and u.dhcp
         ]

@@ -71,6 +71,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
             loaded.settings,
             ledger,
             options.state,
+            options.run,
             options.recordings,
             inbox,
             pulse.register("uplinks", LONGEST_TURN_S, loop.time()),

@@ -25,7 +25,7 @@ GROUND = {
     *("schema", "fields", "relations", "refusals", "places", "plan", "patterns"),
     *("status", "messages", "errors", "wire", "inbox", "emodel"),
 }
-MAINS = {"__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub"}
+MAINS = {"__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub", "lender"}
 # Paths below gateway/, without .py; a package counts as one door.
 DOORS = {
     *("control", "link", "service", "client"),
@@ -35,7 +35,7 @@ DOORS = {
     *("phones/usb", "phones/slic", "phones/dsp"),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
-    *("uplinks/rtnl", "uplinks/sysfs"),
+    *("uplinks/rtnl", "uplinks/sysfs", "uplinks/lent", "uplinks/packetsocket"),
 }
 # What a door takes and gives: plain values, so everybody in the room may name them.
 VALUES = {"calls/sip/values"}

@@ -1,4 +1,4 @@
-"""Door: AF_PACKET sockets for ARP. Tells when another host uses an address of ours; defends nothing.
+"""Door: ARP by packet sockets. Tells when another host uses an address of ours; defends nothing.
 
 A claim is any ARP packet whose sender address is ours and whose hardware address is not (RFC 5227 §2.4). It
 is asked about again every 10 s and forgotten after 25 s of silence.
@@ -12,14 +12,16 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Final
 
+from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.model import Address
+from gateway.uplinks.packetsocket import ETH_P_ARP
 
 PROBES: Final = 3  # PROBE_NUM, RFC 5227 §1.1
 PROBE_INTERVAL_S: Final = 1.0  # PROBE_MIN
 ASK_AGAIN_S: Final = 10.0
 FORGET_S: Final = 25.0
+OPEN_AGAIN_S: Final = 1.0
 
-_ETH_P_ARP: Final = 0x0806
 _ARPHRD_ETHER: Final = 1
 _BROADCAST: Final = b"\xff" * 6
 _PACKET: Final = struct.Struct("!6s6sHHHBBH6s4s6s4s")
@@ -27,23 +29,22 @@ _NOBODY: Final = IPv4Address(0)
 
 
 class _Wire:
-    """One device's socket, the addresses that it answers for, and when each was last claimed by another."""
+    """One device's socket (None: not open yet), the addresses that it answers for, when each was last claimed
+    by another, and what is to be announced as soon as there is a socket."""
 
-    def __init__(self, name: str, ifindex: int) -> None:
+    def __init__(self, ifindex: int) -> None:
         self.ifindex = ifindex
+        self.socket: socket.socket | None = None
         self.addresses: frozenset[IPv4Address] = frozenset()
         self.claims: dict[IPv4Address, float] = {}
         self.timers: dict[IPv4Address, asyncio.TimerHandle] = {}
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK)
-        try:
-            self.socket.bind((name, _ETH_P_ARP))
-        except OSError:
-            self.socket.close()
-            raise
+        self.owed: set[IPv4Address] = set()
 
     @property
     def hardware(self) -> bytes:
         """Our hardware address now; empty where the device is no Ethernet."""
+        if self.socket is None:
+            return b""
         with contextlib.suppress(OSError):
             _, _, _, kind, address = self.socket.getsockname()
             return bytes(address) if kind == _ARPHRD_ETHER else b""
@@ -51,11 +52,28 @@ class _Wire:
 
 
 class Arp:
-    """All configured devices. `changed(device)` is called when `claimed(device)` has another answer."""
+    """All configured devices; `run()` it in a task group, for sockets take time to come.
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
+    `changed(device)` is called when `claimed(device)` has another answer.
+    """
+
+    def __init__(self, changed: Callable[[str], None], sockets: PacketSockets) -> None:
         self._changed = changed
+        self._sockets = sockets
+        self._wanted = asyncio.Event()
         self._wires: dict[str, _Wire] = {}
+
+    async def run(self) -> None:
+        """Open what is wanted, until cancelled."""
+        while True:
+            self._wanted.clear()
+            for device, wire in list(self._wires.items()):
+                if wire.socket is None:
+                    await self._open(device, wire)
+            missing = any(wire.socket is None for wire in self._wires.values())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_AGAIN_S if missing else None):
+                    await self._wanted.wait()
 
     def follow(self, device: str, ifindex: int) -> None:
         """Listen on `device`; `ifindex` 0: it is down or gone."""
@@ -65,9 +83,8 @@ class Arp:
         if wire is not None:
             self._leave(device)
         if ifindex:
-            with contextlib.suppress(OSError):  # gone again: its next link event brings us back
-                wire = self._wires[device] = _Wire(device, ifindex)
-                asyncio.get_running_loop().add_reader(wire.socket, self._heard, device)
+            self._wires[device] = _Wire(ifindex)
+            self._wanted.set()
 
     def guard(self, device: str, addresses: frozenset[Address]) -> None:
         """These IPv4 addresses are ours on `device`; new ones are asked about at once."""
@@ -75,6 +92,7 @@ class Arp:
         if wire is None:
             return
         mine = frozenset(a for a in addresses if isinstance(a, IPv4Address))
+        wire.owed -= wire.addresses - mine
         fresh, wire.addresses = mine - wire.addresses, mine
         for address in [a for a in wire.timers if a not in mine]:
             wire.timers.pop(address).cancel()
@@ -89,7 +107,12 @@ class Arp:
 
     def announce(self, device: str, address: Address) -> None:
         """Gratuitous ARP: neighbours that knew another hardware address learn ours (RFC 5227 §3)."""
-        if isinstance(address, IPv4Address):
+        wire = self._wires.get(device)
+        if wire is None or not isinstance(address, IPv4Address):
+            return
+        if wire.socket is None:
+            wire.owed.add(address)
+        else:
             self._send(device, sender=address, target=address)
 
     def close(self) -> None:
@@ -97,12 +120,29 @@ class Arp:
         for device in list(self._wires):
             self._leave(device)
 
+    async def _open(self, device: str, wire: _Wire) -> None:
+        try:
+            opened = await self._sockets.open("arp", device)
+        except OSError:
+            return
+        if self._wires.get(device) is not wire:
+            opened.close()
+            return
+        wire.socket = opened
+        asyncio.get_running_loop().add_reader(opened, self._heard, device, wire, opened)
+        for address in wire.addresses:
+            self._ask(device, address, PROBES)
+        for address in wire.owed:
+            self._send(device, sender=address, target=address)
+        wire.owed.clear()
+
     def _leave(self, device: str) -> None:
         wire = self._wires.pop(device)
-        asyncio.get_running_loop().remove_reader(wire.socket)
         for timer in wire.timers.values():
             timer.cancel()
-        wire.socket.close()
+        if wire.socket is not None:
+            asyncio.get_running_loop().remove_reader(wire.socket)
+            wire.socket.close()
 
     def _ask(self, device: str, address: IPv4Address, times: int) -> None:
         """Send an ARP probe, now and `times` - 1 times more; then go on as long as somebody claims it."""
@@ -111,7 +151,8 @@ class Arp:
         if address in wire.claims and loop.time() - wire.claims[address] > FORGET_S:
             del wire.claims[address]
             loop.call_soon(self._changed, device)
-        wire.timers.pop(address, None)
+        if timer := wire.timers.pop(address, None):
+            timer.cancel()
         self._send(device, sender=_NOBODY, target=address)
         if times > 1 or address in wire.claims:
             delay_s = PROBE_INTERVAL_S if times > 1 else ASK_AGAIN_S
@@ -119,20 +160,19 @@ class Arp:
 
     def _send(self, device: str, *, sender: IPv4Address, target: IPv4Address) -> None:
         wire = self._wires.get(device)
-        if wire is None or not (hardware := wire.hardware):
+        if wire is None or wire.socket is None or not (hardware := wire.hardware):
             return
         frame = _PACKET.pack(
-            *(_BROADCAST, hardware, _ETH_P_ARP, 1, 0x0800, 6, 4, 1),
+            *(_BROADCAST, hardware, ETH_P_ARP, 1, 0x0800, 6, 4, 1),
             *(hardware, sender.packed, bytes(6), target.packed),
         )
         with contextlib.suppress(OSError):  # a dead wire has no neighbours to tell
             wire.socket.send(frame)
 
-    def _heard(self, device: str) -> None:
-        wire = self._wires[device]
+    def _heard(self, device: str, wire: _Wire, opened: socket.socket) -> None:
         for _ in range(64):
             try:
-                frame = wire.socket.recv(128)
+                frame = opened.recv(128)
             except OSError:
                 return
             claim = _claim(frame)
@@ -157,6 +197,6 @@ def _claim(frame: bytes) -> tuple[bytes, IPv4Address] | None:
     if len(frame) < _PACKET.size:
         return None
     _, _, ether, kind, protocol, length, size, _, hardware, sender, _, _ = _PACKET.unpack_from(frame)
-    if (ether, kind, protocol, length, size) != (_ETH_P_ARP, 1, 0x0800, 6, 4) or sender == bytes(4):
+    if (ether, kind, protocol, length, size) != (ETH_P_ARP, 1, 0x0800, 6, 4) or sender == bytes(4):
         return None
     return hardware, IPv4Address(sender)

@@ -6,7 +6,6 @@ come in by it (a filter in the kernel passes UDP to port 68 alone).
 
 import asyncio
 import contextlib
-import ctypes
 import socket
 import struct
 import time
@@ -17,25 +16,14 @@ from typing import Any, Final
 from gateway.inbox import Inbox
 from gateway.uplinks.dhcpwords import CLIENT_PORT, SERVER_PORT, decode, encode
 from gateway.uplinks.lease import Action, Client, Event, LinkDown, LinkUp, Tell
+from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.model import LeaseSeen
+from gateway.uplinks.packetsocket import ETH_P_IP
 from gateway.uplinks.sysfs import Carrier
 
 LINK_POLL_S: Final = 0.2
-_ETH_P_IP: Final = 0x0800
-_SO_ATTACH_FILTER: Final = 26
 _BROADCAST: Final = b"\xff" * 6
 _BATCH: Final = 16
-_FILTER: Final = (  # classic BPF on the IP header: UDP, no fragment, port 68
-    (0x30, 0, 0, 9),
-    (0x15, 0, 6, socket.IPPROTO_UDP),
-    (0x28, 0, 0, 6),
-    (0x45, 4, 0, 0x1FFF),
-    (0xB1, 0, 0, 0),
-    (0x48, 0, 0, 2),
-    (0x15, 0, 1, CLIENT_PORT),
-    (0x06, 0, 0, 0xFFFF),
-    (0x06, 0, 0, 0),
-)
 
 
 class Dhcp:
@@ -45,8 +33,15 @@ class Dhcp:
     restart asks for `remembered` first.
     """
 
-    def __init__(self, inbox: Inbox[Any], device: str, remembered: IPv4Address | None = None) -> None:
+    def __init__(
+        self,
+        inbox: Inbox[Any],
+        device: str,
+        remembered: IPv4Address | None = None,
+        sockets: PacketSockets | None = None,
+    ) -> None:
         self._inbox = inbox
+        self._sockets = sockets or PacketSockets()
         self._device = device
         self._client = Client(device, SystemRandom(), remembered)
         self._carrier = Carrier(device)
@@ -57,7 +52,7 @@ class Dhcp:
         """Serve until cancelled."""
         try:
             while True:
-                self._look()
+                await self._look()
                 if self._client.due is not None and self._client.due <= time.monotonic():
                     self._feed(None)
                 self._wake.clear()
@@ -70,12 +65,12 @@ class Dhcp:
             self._leave()
             self._carrier.close()
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Follow the link: a socket stands exactly while there is a carrier."""
         carrier = bool(self._carrier.read())
         if carrier and self._socket is None:
             with contextlib.suppress(OSError):  # gone between two looks: again in a moment
-                self._socket = _listen(self._device)
+                self._socket = await self._sockets.open("dhcp", self._device)
                 asyncio.get_running_loop().add_reader(self._socket, self._readable)
                 self._feed(LinkUp())
         elif not carrier and self._socket is not None:
@@ -107,7 +102,7 @@ class Dhcp:
         message = encode(tell.query, self._hardware())
         if tell.to is None or tell.query.current is None:
             source = tell.query.current or IPv4Address(0)
-            self._socket.sendto(_datagram(source, message), (self._device, _ETH_P_IP, 0, 0, _BROADCAST))
+            self._socket.sendto(_datagram(source, message), (self._device, ETH_P_IP, 0, 0, _BROADCAST))
             return
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as unicast:
             unicast.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -131,20 +126,6 @@ class Dhcp:
             reply = decode(message, self._hardware()) if message is not None else None
             if reply is not None:
                 self._feed(reply)
-
-
-def _listen(device: str) -> socket.socket:
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        code = b"".join(struct.pack("HBBI", *instruction) for instruction in _FILTER)
-        kept = ctypes.create_string_buffer(code)
-        program = struct.pack("@HP", len(_FILTER), ctypes.addressof(kept))
-        made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-        made.bind((device, _ETH_P_IP))
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 def _datagram(source: IPv4Address, message: bytes) -> bytes:

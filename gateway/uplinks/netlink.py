@@ -8,6 +8,7 @@ rules go by rtnl.py.
 import asyncio
 import errno
 import importlib.util
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from typing import Any, Final
 from gateway.errors import DoorError
 from gateway.inbox import Inbox
 from gateway.uplinks.arp import Arp
+from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.model import (
     AddressesSeen,
     Interface,
@@ -57,6 +59,8 @@ _IFF_UP: Final = 1
 _LOWER_UP: Final = 0x10000
 _DADFAILED, _DEPRECATED, _TENTATIVE = 0x08, 0x20, 0x40
 
+log = logging.getLogger("gateway.uplinks")
+
 Event = LinkSeen | AddressesSeen | KernelChanged
 
 
@@ -67,7 +71,13 @@ class Kernel:
     All commands raise DoorError with the kernel's words.
     """
 
-    def __init__(self, inbox: Inbox[Any], devices: Iterable[str], lan: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        inbox: Inbox[Any],
+        devices: Iterable[str],
+        lan: Iterable[str] = (),
+        sockets: PacketSockets | None = None,
+    ) -> None:
         self._inbox = inbox
         self._devices = tuple(devices)
         self._lan = tuple(lan)
@@ -76,7 +86,7 @@ class Kernel:
         self._links: dict[str, LinkSeen] = {}
         self._addresses: dict[int, dict[Interface, int]] = {}
         self._told: dict[str, AddressesSeen] = {}
-        self._arp = Arp(self._claims_changed)
+        self._arp = Arp(self._claims_changed, sockets or PacketSockets())
         self._rtnl: Rtnl | None = None
         self._commands: AsyncIPRoute | None = None
         self._events: AsyncIPRoute | None = None
@@ -93,6 +103,11 @@ class Kernel:
         await self._conntrack.setup_endpoint()
         if self._lan:
             forward_ipv4()
+            if not self._rtnl.forwards_ipv4():
+                log.warning(
+                    "IPv4 forwarding is off and cannot be switched on from here: the office's hosts stay "
+                    "offline. Set net.ipv4.ip_forward = 1 (systemd/sysctl.conf)"
+                )
         await self._survey()
 
     async def close(self) -> None:
@@ -111,6 +126,7 @@ class Kernel:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._monitor())
             group.create_task(self._poll())
+            group.create_task(self._arp.run())
 
     # --- what is seen -----------------------------------------------------------------------------------
 

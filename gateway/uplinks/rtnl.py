@@ -27,6 +27,7 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 
 _NEW_ROUTE, _NEW_RULE = 24, 32  # RTM_; + 1 deletes, + 2 lists
 _ERROR, _DONE = 2, 3
+_NEW_NETCONF, _GET_NETCONF = 80, 82
 _REQUEST, _ACK, _DUMP = 0x01, 0x04, 0x300
 _REPLACE, _ADD = 0x500, 0x600  # NLM_F_CREATE with NLM_F_REPLACE, NLM_F_EXCL
 _DUMP_INTERRUPTED: Final = 0x10
@@ -40,6 +41,7 @@ _DST, _SRC_IIF_OIF, _PRIORITY, _TABLE = 1, (2, 3, 4), 6, 15
 _GATEWAY, _PREFSRC = 5, 7
 _MARK, _MASK, _SUPPRESS, _PROTOCOL = 10, 16, 14, 21
 _NONE: Final = 0xFFFFFFFF
+_CONF_DEVICE, _CONF_FORWARDING, _ALL_DEVICES = 1, 2, 0xFFFFFFFF  # NETCONFA_
 _BUFFER: Final = 1 << 16
 
 _FINE: Final = {
@@ -97,6 +99,15 @@ class Rtnl:
                         "there is no such network device", where=item.device, remedy="Plug it in or rename it"
                     )
             self._change(change, item, index)
+
+    def forwards_ipv4(self) -> bool:
+        """Does this machine pass on IPv4 packets of others? netconf tells, even where /proc/sys is hidden."""
+        asked = struct.pack("=B3x", socket.AF_INET) + _attributes((_CONF_DEVICE, _ALL_DEVICES))
+        sequence = self._send(_GET_NETCONF, 0, asked)
+        while True:
+            for answer, _, number, data in self._receive():
+                if number == sequence:
+                    return answer == _NEW_NETCONF and _number(_read(data, 4).get(_CONF_FORWARDING)) == 1
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -177,9 +188,9 @@ def _attributes(*pairs: tuple[int, bytes | int | None]) -> bytes:
     return b"".join(parts)
 
 
-def _read(body: bytes) -> dict[int, bytes]:
-    """The attributes of a message."""
-    found, at = {}, _BODY.size
+def _read(body: bytes, at: int = _BODY.size) -> dict[int, bytes]:
+    """The attributes of a message, which begin at `at`."""
+    found = {}
     while at + 4 <= len(body):
         size, kind = _ATTRIBUTE.unpack_from(body, at)
         found[kind & 0x3FFF] = body[at + 4 : at + size]

@@ -57,8 +57,12 @@ def prepare_uplink(device: str) -> None:
 
 
 def forward_ipv4() -> None:
-    """Let the office's packets through: IPv4 forwarding for the whole machine."""
-    _write(_SETTINGS / "ip_forward", "1")
+    """Let the office's packets through: IPv4 forwarding for the whole machine.
+
+    Where the file is hidden or may not be written (systemd/sysctl.conf sets it then), nothing is done.
+    """
+    with contextlib.suppress(FileNotFoundError, DoorError):
+        _write(_SETTINGS / "ip_forward", "1")
 
 
 def _write(path: Path, value: str) -> None:

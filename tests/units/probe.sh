@@ -4,50 +4,95 @@
 root=$1 python=$2
 mkdir -p /opt/steadyline/venv/bin /etc/steadyline
 printf '#!/bin/sh\ncd %s && exec %s -m gateway "$@"\n' "$root" "$python" >/opt/steadyline/venv/bin/gateway
-chmod 755 /opt/steadyline/venv/bin/gateway
-cp "$root/tests/example.toml" /etc/steadyline/settings.toml
+printf '#!/bin/sh\nexec %s "$@"\n' "$python" >/opt/steadyline/venv/bin/python
+chmod 755 /opt/steadyline/venv/bin/*
+cp "$root/tests/units/settings.toml" /etc/steadyline/settings.toml
 systemd-sysusers "$root/systemd/sysusers.conf"
 systemd-tmpfiles --create "$root/systemd/tmpfiles.conf"
 sysctl -q -p "$root/systemd/sysctl.conf"
-ip link add wan0 type veth peer name far0
-ip link add wan1 type veth peer name far1
-ip link set far0 up
-ip link set far1 up
-cp "$root"/systemd/gateway*.service /etc/systemd/system/
+
+# The world: four channels that end at one far side. By the first it answers OPTIONS alone, by the second (DHCP)
+# STUN alone, by the third ping alone; the fourth one's address is another host's.
+ip netns add far
+far() { nsenter --net=/run/netns/far "$@"; }
+for n in 0 1 2 3; do
+	ip link add wan$n type veth peer name far$n netns far
+	far ip link set far$n up
+done
+ip link add lan0 type bridge
+ip link set lan0 up
+far ip link set lo up
+far ip addr add 203.0.113.1/30 dev far0
+far ip addr add 192.168.20.1/24 dev far1
+far ip addr add 10.9.2.1/24 dev far2
+far ip addr add 10.9.3.2/24 dev far3
+for address in 192.0.2.1 192.0.2.53 192.0.2.98 192.0.2.99 198.51.100.10; do far ip addr add $address/32 dev lo; done
+far nft 'table ip f { chain i { type filter hook input priority 0; iifname != far2 icmp type echo-request drop; }; }'
+far dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --no-ping --user=root \
+	--local=/provider.test/ --host-record=sip.provider.test,198.51.100.10 \
+	--dhcp-range=192.168.20.20,192.168.20.20,2m --dhcp-leasefile=/run/leases --pid-file=/run/dnsmasq.pid \
+	>/dev/null 2>&1 &
+(cd "$root" && far "$python" -m tests.units.far 198.51.100.10 203.0.113.2 192.168.20.20 192.0.2.98 192.0.2.99) &
+
+cp "$root"/systemd/gateway*.service "$root"/systemd/gateway*.socket /etc/systemd/system/
 systemctl daemon-reload
 ctl() { (cd "$root" && "$python" -m gateway ctl "$@"); }
-await_calls() {
-	for _ in $(seq 40); do
-		ctl status --json 2>/dev/null | grep -q '"calls_process": "running"' && return
+await() {
+	for _ in $(seq 16); do
+		ctl status --json 2>/dev/null | grep -q "$1" && return
 		sleep 0.25
 	done
+}
+running='"calls_process": "running"'
+# What the daemon saw of each channel: state, its address, and what the far side says it is.
+channels() {
+	ctl status --json | "$python" -c '
+import json, sys
+for u in json.load(sys.stdin)["uplinks"]:
+    print(u["name"], u["state"], u["address"] or "-", u["observed_address"] or "-", end="; ")'
 }
 
 systemctl start gateway-guard
 echo "guard: $(systemctl is-active gateway-guard) $(nft list tables | tr '\n' ' ')"
 echo "mode: $(stat -c '%a %U %G' /etc/steadyline/settings.toml)"
+ping="systemd-run -q --wait -p IPAddressDeny=any"
+$ping -p IPAddressAllow=127.0.0.0/8 ping -c 1 -W 1 127.0.0.1 >/dev/null 2>&1 && ! $ping ping -c 1 -W 1 127.0.0.1 >/dev/null 2>&1
+echo "filter: $?"
 systemctl start gateway-calls gateway
 echo "started: $(systemctl is-active gateway gateway-calls | tr '\n' ' ')"
 echo "sentence: $(systemctl show -P StatusText gateway)"
-for role in ctl calls web; do
+for role in ctl calls web packets; do
 	echo "socket: $role $(stat -c '%a %U %G' /run/steadyline/$role.sock)"
 done
-await_calls
+await "$running"
 echo "calls: $(ctl status | sed -n 2p)"
+await '"observed_address": "203.0.113.2"'
+await '"observed_address": "192.168.20.20"'
+await '"state": "conflict"'
+echo "channels: $(channels)"
+daemon=$(systemctl show -P MainPID gateway)
+lender=$(systemctl show -P MainPID gateway-packets)
+echo "lender: $(systemctl is-active gateway-packets) $(grep CapEff /proc/"$lender"/status | tr '\t' ' ')"
+echo "borrowed: $(ss -0 -n -p | grep -c "pid=$daemon,")"
+echo "forwarding: $(journalctl --no-pager -o cat -u gateway | grep -c 'forwarding is off')"
 echo "rules: $(ip rule | grep -c 'proto 201')"
 echo "dropped: $(grep -E 'CapEff' /proc/"$(systemctl show -P MainPID gateway-calls)"/status | tr '\t' ' ')"
 calls=$(systemctl show -P MainPID gateway-calls)
-kill -9 "$(systemctl show -P MainPID gateway)"
+kill -9 "$daemon"
 sleep 1
-await_calls
+await "$running"
 echo "again: $(systemctl is-active gateway) $(ctl status | sed -n 2p)"
 echo "untouched: $([ "$calls" = "$(systemctl show -P MainPID gateway-calls)" ] && echo yes || echo no)"
 kill -9 "$calls"
 sleep 0.5
-await_calls
+await "$running"
 echo "back: $(systemctl is-active gateway-calls) $(ctl status | sed -n 2p)"
+sysctl -q net.ipv4.ip_forward=0
+systemctl restart gateway
+await "$running"
+echo "warned: $(systemctl is-active gateway) $(journalctl --no-pager -o cat -u gateway | grep -c 'forwarding is off')"
 systemctl stop gateway
 echo "left: $(nft list tables | tr '\n' ' ')$(ip rule | grep -c 'proto 201')"
 echo "journal: $(journalctl --no-pager -o cat SYSLOG_IDENTIFIER=gateway-daemon KIND=process | head -1)"
-journalctl --no-pager -o short-monotonic | grep -E 'gateway' | tail -40
+journalctl --no-pager -o short-monotonic | grep -E 'gateway' | tail -60
 echo "end: of the probe"
