@@ -48,7 +48,11 @@ class Channels:
         settings = building.settings
         sockets = PacketSockets(building.run / "packets.sock")
         self._kernel = Kernel(
-            inbox, [u.device for u in settings.uplinks if u.enabled], settings.lan.devices, sockets=sockets
+            inbox,
+            [u.device for u in settings.uplinks if u.enabled],
+            settings.lan.devices,
+            announced=[u.device for u in settings.uplinks if u.enabled and u.slaac],
+            sockets=sockets,
         )
         self._prober = Prober(inbox)
         self._dhcp = [

@@ -63,8 +63,12 @@ def faults(parts: Parts) -> Iterator[Fault]:
 def _uplink(uplink: "Uplink") -> Iterator[Fault]:
     if uplink.dhcp and uplink.addresses:
         yield ("dhcp",), "the address comes by DHCP, and one is given too", "Remove `dhcp` or `addresses`"
-    if not uplink.dhcp and not uplink.addresses:
+    if not (uplink.dhcp or uplink.slaac or uplink.addresses):
         yield (), "the channel has no address", "Add `dhcp = true`, or `addresses` as the provider gave them"
+    for what, values in (("address", uplink.addresses), ("gateway", uplink.gateways)):
+        if uplink.slaac and any(value.version == 6 for value in values):
+            remedy = f"Remove `slaac`, or the IPv6 {what}"
+            yield ("slaac",), f"the IPv6 {what} is announced by the router, and one is given too", remedy
     for version in (4, 6):
         for what, values in (("addresses", uplink.addresses), ("gateways", uplink.gateways)):
             places = [n for n, value in enumerate(values) if value.version == version]
@@ -106,8 +110,14 @@ def _gateway(uplink: "Uplink", number: int, gateway: IPv4Address | IPv6Address) 
                 f"{gateway} is not in the network {own[0].network} of the address",
                 "Mend the gateway, or the length of the network in `addresses`",
             )
-    elif not own and not uplink.dhcp and uplink.addresses:
+    elif (
+        not own and not uplink.dhcp and (uplink.addresses or uplink.slaac) and not _announced(uplink, gateway)
+    ):
         yield place, f"there is no IPv{gateway.version} address for this gateway", "Add one, or remove it"
+
+
+def _announced(uplink: "Uplink", gateway: IPv4Address | IPv6Address) -> bool:
+    return uplink.slaac and gateway.version == 6
 
 
 def _public(uplink: "Uplink") -> Iterator[Fault]:

@@ -62,13 +62,14 @@ class Appliance(Section):
 
 
 class Uplink(Section):
-    """One Internet channel. `public_address`: what the provider sees and has confirmed, when the channel is
-    behind NAT; without it the box's own address counts."""
+    """One Internet channel. `slaac`: its router announces IPv6 (RFC 4862). `public_address`: what the
+    provider sees and has confirmed when the channel is behind NAT; else the box's own address counts."""
 
     name: Name = Field(examples=["main"])
     device: Device = Field(examples=["eth1"])
     enabled: StrictBool = True
     dhcp: StrictBool = False
+    slaac: StrictBool = False
     addresses: tuple[AnyInterface, ...] = ()
     gateways: tuple[AnyAddress, ...] = ()
     resolvers: tuple[AnyAddress, ...] = ()

@@ -91,6 +91,22 @@ FAULTS = [
     ('addresses = ["203.0.113.2/30"]\n', "", "uplinks.0", "[[uplinks]]", "no address", "dhcp = true"),
     ('resolvers = ["203', 'dhcp = true\nresolvers = ["203', "uplinks.0.dhcp", "dhcp", "given too", "Remove"),
     (
+        'addresses = ["203.0.113.2/30"]\n',
+        'slaac = true\naddresses = ["203.0.113.2/30", "2001:db8::2/64"]\n',
+        "uplinks.0.slaac",
+        "slaac",
+        "IPv6 address is announced by the router, and one is given too",
+        "Remove `slaac`",
+    ),
+    (
+        '["203.0.113.1"]',
+        '["203.0.113.1", "fe80::1"]\nslaac = true',
+        "uplinks.0.slaac",
+        "slaac",
+        "IPv6 gateway is announced",
+        "Remove",
+    ),
+    (
         'resolvers = ["203',
         'dhcp = "yes"\nresolvers = ["203',
         "uplinks.0.dhcp",

@@ -96,12 +96,14 @@ class Health:
         enabled: bool,
         dhcp: bool,
         metered: bool,
+        slaac: bool = False,
     ) -> None:
         self.name = name
         self._device = device
         self._watching = watching
         self._enabled = enabled
         self._dhcp = dhcp
+        self._slaac = slaac
         self._metered = metered
         self._duty = Duty(carrying=False, calls=0)
         self._schedule = Schedule(name, pace(self._duty, metered, watching))
@@ -176,7 +178,15 @@ class Health:
         """The state in words, and what the owner can do about it."""
         return sentence(
             self.state,
-            Facts(self.name, self._device, self._dhcp, self._identity, self.observed.address, self.quality),
+            Facts(
+                self.name,
+                self._device,
+                self._dhcp,
+                self._slaac,
+                self._identity,
+                self.observed.address,
+                self.quality,
+            ),
         )
 
     # --- the machine ---

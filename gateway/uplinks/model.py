@@ -53,6 +53,16 @@ class LeaseSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RouterSeen:
+    """What a router announced on one device and the kernel made of it (RFC 4861, 4862): the box's address and
+    the next hop, or neither once the announcement has run out."""
+
+    device: str
+    address: Interface | None
+    gateway: Address | None
+
+
+@dataclass(frozen=True, slots=True)
 class KernelChanged:
     """Routes or rules changed under us, or events were lost (ENOBUFS): reconcile against a fresh snapshot."""
 

@@ -18,15 +18,19 @@ from typing import Any, Final
 
 from gateway.errors import DoorError
 from gateway.inbox import Inbox
+from gateway.uplinks.announced import DADFAILED, DEPRECATED, PROTOCOL_RA, TENTATIVE, Announced
 from gateway.uplinks.arp import Arp
 from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.model import (
+    Address,
     AddressesSeen,
     Interface,
     KernelChanged,
     LinkSeen,
+    RouterSeen,
 )
 from gateway.uplinks.routes import (
+    MAIN_TABLE,
     MARK_MASK,
     TABLES,
     Change,
@@ -57,17 +61,18 @@ _GROUPS: Final = (
 _FAMILY: Final = {4: 2, 6: 10}
 _IFF_UP: Final = 1
 _LOWER_UP: Final = 0x10000
-_DADFAILED, _DEPRECATED, _TENTATIVE = 0x08, 0x20, 0x40
+_UNUSABLE: Final = TENTATIVE | DEPRECATED | DADFAILED
 
 log = logging.getLogger("gateway.uplinks")
 
-Event = LinkSeen | AddressesSeen | KernelChanged
+Event = LinkSeen | AddressesSeen | RouterSeen | KernelChanged
 
 
 class Kernel:
     """One machine's network, seen from inside its namespace.
 
-    `open()` first, then `run()` in a task group; it posts to `inbox` what changed, and first what is.
+    `open()` first, then `run()` in a task group; it posts to `inbox` what changed, and first what is. For
+    devices in `announced` it posts RouterSeen too.
     All commands raise DoorError with the kernel's words.
     """
 
@@ -76,11 +81,13 @@ class Kernel:
         inbox: Inbox[Any],
         devices: Iterable[str],
         lan: Iterable[str] = (),
+        announced: Iterable[str] = (),
         sockets: PacketSockets | None = None,
     ) -> None:
         self._inbox = inbox
         self._devices = tuple(devices)
         self._lan = tuple(lan)
+        self._announced = Announced(announced)
         self._carriers = {device: Carrier(device) for device in self._devices}
         self._names: dict[int, str] = {}
         self._links: dict[str, LinkSeen] = {}
@@ -149,6 +156,8 @@ class Kernel:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(CARRIER_POLL_S)
+            if self._announced.devices:
+                await self._see_routers()
             for device, link in list(self._links.items()):
                 carrier = self._carriers[device].read()
                 if link.present and carrier is not None and carrier != link.carrier:
@@ -187,6 +196,8 @@ class Kernel:
                 if event == "RTM_DELADDR":
                     self._inbox.post(KernelChanged(f"an address of {device} went, and routes with it"))
         elif self._rtnl is None or message["header"]["pid"] != self._rtnl.port:
+            if event.endswith("ROUTE") and message["proto"] == PROTOCOL_RA:
+                self._announced.due_s = 0.0
             if event.endswith("ROUTE") and message.get("RTA_TABLE", message["table"]) in TABLES:
                 self._inbox.post(KernelChanged("a route in our tables was changed by somebody else"))
             elif event.endswith("RULE"):
@@ -246,12 +257,32 @@ class Kernel:
         self._arp.guard(device, frozenset(mine))
         seen = AddressesSeen(
             device,
-            frozenset(i for i, flags in known.items() if not flags & (_TENTATIVE | _DEPRECATED | _DADFAILED)),
-            frozenset(i.ip for i, flags in known.items() if flags & _DADFAILED) | self._arp.claimed(device),
+            frozenset(i for i, flags in known.items() if not flags & _UNUSABLE),
+            self._still_refused(device, known) | self._arp.claimed(device),
         )
         if seen != self._told.get(device):
             self._told[device] = seen
             self._inbox.post(seen)
+
+    def _still_refused(self, device: str, known: dict[Interface, int]) -> frozenset[Address]:
+        """IPv6 addresses that another host had (RFC 4862 §5.4), and while they are tried again."""
+        before = self._told[device].conflict if device in self._told else frozenset()
+        again = {i.ip for i, flags in known.items() if flags & TENTATIVE and i.ip in before}
+        return frozenset(i.ip for i, flags in known.items() if flags & DADFAILED) | again
+
+    async def _see_routers(self) -> None:
+        """Tell what routers announce, where that is new."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._announced.due_s:
+            routes = await self._ask(
+                "list routes", lambda k: _dump(k.route("dump", family=_FAMILY[6], table=MAIN_TABLE))
+            )
+            self._announced.listed(routes, self._names, now)
+        for device in self._announced.devices:
+            link = self._links.get(device)
+            known = self._addresses.get(link.ifindex, {}) if link is not None and link.present else {}
+            if (seen := self._announced.news(device, known, now)) is not None:
+                self._inbox.post(seen)
 
     def _claims_changed(self, device: str) -> None:
         self._see_addresses(device)

@@ -14,6 +14,7 @@ class Facts:
     name: str
     device: str
     dhcp: bool
+    slaac: bool
     identity: Identity
     observed: Address | None
     quality: Quality
@@ -31,6 +32,8 @@ def sentence(state: UplinkState, facts: Facts) -> str:
             return f"{Name} has no carrier: check the cable between the box and its router."
         case "no_address" if facts.dhcp:
             return f"{Name} gets no address: check that its router gives addresses (DHCP)."
+        case "no_address" if facts.slaac:
+            return f"{Name} gets no address: check that its router announces IPv6."
         case "no_address":
             return f"{Name} has lost its address on {facts.device}: it is being set again."
         case "conflict":

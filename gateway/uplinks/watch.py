@@ -41,6 +41,7 @@ from gateway.uplinks.model import (
     Network,
     ProbeAnswered,
     ProbeRefused,
+    RouterSeen,
     SendProbe,
     TargetsKnown,
     Verify,
@@ -83,6 +84,8 @@ RESOLVE_AGAIN_S = 2.0
 RESOLVE_MOST_S = 3600.0
 LASTING_S = 1.0
 """A state is told to the owner once it has lasted so long."""
+REFUSED_AGAIN_S = 5.0
+"""An IPv6 address that another host has is tried again after so long."""
 MEND_S = 1.0
 """A device that does not take its address is told again after so long."""
 TURN_S = 1.0
@@ -142,7 +145,7 @@ class _ServersFound:
     trouble: str
 
 
-FromDoors = LinkSeen | AddressesSeen | LeaseSeen | KernelChanged | ProbeAnswered | ProbeRefused
+FromDoors = LinkSeen | AddressesSeen | LeaseSeen | RouterSeen | KernelChanged | ProbeAnswered | ProbeRefused
 Input = (
     FromDoors
     | Calls
@@ -229,6 +232,7 @@ class Watch:
             now,
             enabled=uplink.enabled,
             dhcp=uplink.dhcp,
+            slaac=uplink.slaac,
             metered=uplink.metered,
         )
 
@@ -361,7 +365,7 @@ class Watch:
 
     def _take_in(self, event: Input | None, now: float) -> None:
         match event:
-            case LinkSeen() | AddressesSeen() | LeaseSeen():
+            case LinkSeen() | AddressesSeen() | LeaseSeen() | RouterSeen():
                 self._see(event, now)
             case ProbeAnswered() | ProbeRefused():
                 if event.uplink in self._healths:
@@ -397,7 +401,7 @@ class Watch:
             case _:
                 pass
 
-    def _see(self, event: LinkSeen | AddressesSeen | LeaseSeen, now: float) -> None:
+    def _see(self, event: LinkSeen | AddressesSeen | LeaseSeen | RouterSeen, now: float) -> None:
         for name, wire in self._wires.items():
             if wire.uplink.device != event.device:
                 continue
@@ -411,7 +415,7 @@ class Watch:
                 wire = self._with_adopted_lease(wire, event)
             self._wires[name] = wire
             self._stamp += 1
-            if not isinstance(event, LeaseSeen):
+            if isinstance(event, LinkSeen | AddressesSeen):
                 self._tell(name, event, now)
         self._identify(now)
 
@@ -593,10 +597,14 @@ class Watch:
             for interface in wire.missing:
                 if self._try_now(f"{device} {interface}", now):
                     await self._keeper.bear(device, interface)
+            for interface in wire.refused:
+                if self._try_now(f"{device} {interface} again", now, REFUSED_AGAIN_S):
+                    await self._keeper.shed(device, interface)
+                    await self._keeper.bear(device, interface)
 
-    def _try_now(self, what: str, now: float) -> bool:
-        """True at most once in MEND_S."""
-        if self._mended_at.get(what, now - MEND_S) > now - MEND_S:
+    def _try_now(self, what: str, now: float, pause_s: float = MEND_S) -> bool:
+        """True at most once in `pause_s`."""
+        if self._mended_at.get(what, now - pause_s) > now - pause_s:
             return False
         self._mended_at[what] = now
         return True
@@ -604,10 +612,7 @@ class Watch:
     def _surveyed(self) -> bool:
         """Every device has been seen once: before that, a plan would tear down what an earlier run left."""
         if not self._complete:
-            self._complete = all(
-                {"link", "addresses"} <= wire.surveyed or not wire.uplink.enabled
-                for wire in self._wires.values()
-            )
+            self._complete = all(wire.looked_at or not wire.uplink.enabled for wire in self._wires.values())
         return self._complete
 
     def _admits(self, name: str) -> bool:

@@ -17,6 +17,7 @@ from gateway.uplinks.model import (
     LeaseSeen,
     LinkSeen,
     Network,
+    RouterSeen,
     Target,
     UplinkPath,
 )
@@ -46,13 +47,15 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Wire:
-    """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP."""
+    """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP; `router`: of the router
+    that announces IPv6."""
 
     index: int
     uplink: Uplink
     link: LinkSeen
     seen: AddressesSeen
     lease: LeaseSeen
+    router: RouterSeen
     surveyed: frozenset[str] = field(default_factory=frozenset)
     spoken: frozenset[int] = field(default_factory=frozenset)
     """The IP versions of the trunk's servers; empty while they are not known."""
@@ -66,9 +69,10 @@ class Wire:
             LinkSeen(uplink.device, present=False, up=False, carrier=False),
             AddressesSeen(uplink.device, frozenset()),
             LeaseSeen(uplink.device, None, None),
+            RouterSeen(uplink.device, None, None),
         )
 
-    def with_seen(self, event: LinkSeen | AddressesSeen | LeaseSeen) -> "Wire":
+    def with_seen(self, event: LinkSeen | AddressesSeen | LeaseSeen | RouterSeen) -> "Wire":
         """After one more thing has been seen of its device."""
         match event:
             case LinkSeen():
@@ -77,13 +81,24 @@ class Wire:
                 return replace(self, seen=event, surveyed=self.surveyed | {"addresses"})
             case LeaseSeen():
                 return replace(self, lease=event)
+            case RouterSeen():
+                return replace(self, router=event, surveyed=self.surveyed | {"router"})
 
     @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
         """The addresses that its device shall bear, IPv4 first."""
-        if self.uplink.dhcp:
-            return (self.lease.address,) if self.lease.address is not None else ()
-        return tuple(sorted(self.uplink.addresses, key=lambda interface: interface.version))
+        found = (*self.uplink.addresses, self.lease.address, self.announced)
+        return tuple(sorted((i for i in found if i is not None), key=lambda interface: interface.version))
+
+    @property
+    def looked_at(self) -> bool:
+        """All that its device bears by itself has been seen once."""
+        return self.surveyed >= {"link", "addresses", *(["router"] if self.uplink.slaac else [])}
+
+    @property
+    def announced(self) -> Interface | None:
+        """The address that the kernel formed by itself, where it may."""
+        return self.router.address if self.uplink.slaac else None
 
     @cached_property
     def own(self) -> Address | None:
@@ -114,7 +129,12 @@ class Wire:
         if not self.uplink.enabled or not (self.link.present and self.link.up):
             return ()
         have = {interface.ip for interface in self.seen.addresses} | self.seen.conflict
-        return tuple(interface for interface in self.interfaces if interface.ip not in have)
+        return tuple(i for i in self.interfaces if i.ip not in have and i != self.announced)
+
+    @property
+    def refused(self) -> tuple[Interface, ...]:
+        """IPv6 addresses that it was to bear when another host had them: the kernel does not try again."""
+        return tuple(i for i in self.interfaces if i.version == 6 and i.ip in self.seen.conflict)
 
     def ask(self) -> Ask | None:
         """How to ask this uplink's resolvers; None while it cannot be used."""
@@ -128,6 +148,8 @@ class Wire:
 
     def gateway(self, version: int) -> Address | None:
         """Its next hop; None: point-to-point."""
+        if self.uplink.slaac and version == 6:
+            return self.router.gateway
         if self.uplink.dhcp:
             gateway = self.lease.gateway
             return gateway if gateway is not None and gateway.version == version else None
@@ -138,7 +160,7 @@ class Wire:
         but where the wire gives the address, another one than the confirmed is drift."""
         own, declared = self.own, self.declared
         public = declared or own
-        by_owner = declared is not None or not self.uplink.dhcp
+        by_owner = declared is not None or own in {interface.ip for interface in self.uplink.addresses}
         return Identity(
             own=own,
             public=public,

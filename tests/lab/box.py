@@ -131,25 +131,26 @@ class Box:
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    def confirm_in_advance(self, *uplinks: plan.Uplink) -> None:
-        """As if these (none: all) had been confirmed by an earlier call, here and at the provider."""
+    def confirm_in_advance(self, *uplinks: plan.Uplink, six: str = "") -> None:
+        """As if these (none: all) had been confirmed by an earlier call, here and at the provider. `six`: the
+        IPv6 address that main bears instead of its own."""
         chosen = uplinks or plan.UPLINKS
         self.state.mkdir(exist_ok=True)
+        entries = []
         for up in chosen:
-            self.lab.provider.list_address(up.public, confirmed=True)
-        entries = (
-            Confirmation(
+            other = six if up is plan.MAIN else ""
+            self.lab.provider.list_address(other or up.public, confirmed=True)
+            entry = Confirmation(
                 uplink=up.name,
-                local_address=own_address(up),
-                public_address=up.public,
-                observed_address=up.public,
+                local_address=other or own_address(up),
+                public_address=other or up.public,
+                observed_address=other or up.public,
                 at=time.time(),
                 sip_code=200,
                 heard_ms=2000,
                 recording="",
             )
-            for up in chosen
-        )
+            entries.append(entry)
         save(self.state, Ledger(tuple(entries)))
 
     def start(self, *processes: Process) -> None:

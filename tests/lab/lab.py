@@ -83,6 +83,7 @@ class Lab:
         self._rtt_ms, self._forward_in, self._with_provider = rtt_ms, forward_in, provider
         self._public = {up.isp: up.public for up in plan.UPLINKS}
         self._dhcp: subprocess.Popen[bytes] | None = None
+        self._announcer: subprocess.Popen[bytes] | None = None
         self._dhcp_range = plan.DHCP_FIRST, plan.DHCP_LAST
         self.site = Site(topology.NAMESPACES, self.logs)
         self._switches: dict[str, socket.socket] = {}
@@ -292,9 +293,13 @@ class Lab:
         self.site.ip(f"link add thief netns {self.site.full(isp)} type veth peer name {up.device} netns "
                      f"{self.site.full('thief')}", None)  # fmt: skip
         self.site.ip("link set thief master br0\nlink set thief up", isp)
-        batch = f"addr add {stolen}/{up.prefix_length} dev {up.device}\nlink set {up.device} up"
+        six = f"{stolen}/{plan.MAIN_PREFIX6_LENGTH} nodad"
+        wear = six if ":" in stolen else f"{stolen}/{up.prefix_length}"
+        batch = f"addr add {wear} dev {up.device}\nlink set {up.device} up"
         self.site.ip(f"link set {up.device} address {_THIEF_MAC}\n{batch}", "thief")
         at = time.time()
+        if ":" in stolen:
+            return at
         announcement = _announcement(bytes.fromhex(_THIEF_MAC.replace(":", "")), socket.inet_aton(stolen))
         with self.site.socket("thief", socket.AF_PACKET, socket.SOCK_RAW) as wire:
             wire.bind((up.device, 0))
@@ -332,6 +337,18 @@ class Lab:
         (self.site.scratch / "leases").unlink()
         self._dhcp_range = plan.DHCP_OTHER
         self.start_dhcp()
+
+    def announce(self, lifetime_s: int = 8) -> None:
+        """main's router sends router advertisements (IPv6), each good for so long."""
+        self.fall_silent()
+        self._announcer = self.site.popen("ispa", topology.router_advertisements(lifetime_s), log="announce")
+
+    def fall_silent(self) -> None:
+        """It sends none any more, and does not take back what it has said."""
+        if self._announcer is not None:
+            self._announcer.kill()
+            self.site.stop(self._announcer)
+            self._announcer = None
 
     def public_address(self, uplink: str | plan.Uplink) -> str:
         """The address that the far side sees now."""

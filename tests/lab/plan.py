@@ -71,6 +71,8 @@ UPLINKS: Final = (MAIN, BACKUP1, BACKUP2)
 MAIN_ADDRESS6: Final = "2001:db8:a::2"
 MAIN_ROUTER6: Final = "2001:db8:a::1"
 MAIN_PREFIX6_LENGTH: Final = 64
+MAIN_FORMED6: Final = "2001:db8:a::5eff:fe10:0"
+"""What the box forms of the prefix that main's router announces, and its MAC (RFC 4291, appendix A)."""
 
 DHCP_FIRST: Final = "100.64.8.10"
 DHCP_LAST: Final = "100.64.8.19"
@@ -108,6 +110,8 @@ INTERNET_NAME: Final = "www.example.test"
 PROVIDER_DOMAIN: Final = "sip.provider.test"
 """A and AAAA of the first server; `_sip._udp` and `_sip._tcp` SRV list both servers, the first preferred, and
 `_sips._tcp` the first alone."""
+PROVIDER_DOMAIN6: Final = "six.provider.test"
+"""The first server's AAAA alone."""
 PROVIDER_SERVER: Final = "192.0.2.10"
 PROVIDER_SERVER2: Final = "192.0.2.12"
 PROVIDER_SERVER6: Final = "2001:db8:f::10"

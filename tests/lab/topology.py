@@ -9,6 +9,7 @@ Inside each ISP a packet from the box goes br0 -> up0 -> (impairment) -> down0 -
 The bridge br0 is the wire between box and ISP, so that another host can sit on it (address conflicts).
 """
 
+from ipaddress import ip_interface
 from typing import Final
 
 from tests.lab import plan
@@ -262,11 +263,29 @@ def resolver(uplink: plan.Uplink) -> list[str]:
         "--local-ttl=30",
         f"--host-record={domain},{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
         f"--host-record=sip1.provider.test,{plan.PROVIDER_SERVER},{plan.PROVIDER_SERVER6}",
+        f"--host-record={plan.PROVIDER_DOMAIN6},{plan.PROVIDER_SERVER6}",
         f"--host-record=sip2.provider.test,{plan.PROVIDER_SERVER2}",
         *services,
         f"--srv-host=_sips._tcp.{domain},sip1.provider.test,{plan.SIPS_PORT},10,10",
         f"--host-record={plan.INTERNET_NAME},{plan.INTERNET_HOST}",
         f"--txt-record=whoami.test,isp-{uplink.isp}",
+    ]
+
+
+def router_advertisements(lifetime_s: int) -> list[str]:
+    """The command line that announces main's IPv6 prefix and router on its wire."""
+    prefix = ip_interface(f"{plan.MAIN_ROUTER6}/{plan.MAIN_PREFIX6_LENGTH}").network.network_address
+    return [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--port=0",
+        "--user=root",
+        "--pid-file=",
+        "--interface=br0",
+        "--enable-ra",
+        f"--dhcp-range={prefix},ra-only,{plan.MAIN_PREFIX6_LENGTH}",
+        f"--ra-param=br0,4,{lifetime_s}",
     ]
 
 

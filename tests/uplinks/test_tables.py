@@ -243,7 +243,7 @@ def test_every_state_of_reach_can_be_left_and_returned_from() -> None:
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_a_sentence(state: UplinkState) -> None:
     for dhcp in (True, False):
-        facts = Facts("main", "wan0", dhcp, Identity(OWN, OWN, OWN), OTHER, Quality())
+        facts = Facts("main", "wan0", dhcp, False, Identity(OWN, OWN, OWN), OTHER, Quality())
         text = sentence(state, facts)
         assert text.endswith(".") and "None" not in text and len(text) < 200
 

@@ -189,13 +189,19 @@ class Paths:
             transport = "" if hop.transport == "udp" else f";transport={hop.transport}"
             route = f"sip:{host}:{hop.port}{transport};lr;hide"
         public = bound.public if bound.public != bound.local else ""
-        media = config.mediaConfig.transportConfig
+        media_config = config.mediaConfig
+        media = media_config.transportConfig
         before = (config.sipConfig.transportId, media.boundAddress, media.publicAddress)
         proxies = list(config.sipConfig.proxies)
         if before == (socket, bound.local, public) and (hop is None or proxies == [route]):
             return False
         config.sipConfig.transportId = socket
         media.boundAddress, media.publicAddress = bound.local, public
+        # An account lives on when its uplink takes the other IP version.
+        six = ip_address(bound.local).version == 6
+        config.sipConfig.ipv6Use = media_config.ipv6Use = (
+            pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY if six else pj.PJSUA_IPV6_DISABLED
+        )
         if hop is not None:
             config.sipConfig.proxies.clear()
             config.sipConfig.proxies.append(route)
@@ -218,8 +224,6 @@ class Paths:
         nat = config.natConfig
         nat.viaRewriteUse = nat.contactRewriteUse = nat.sdpNatRewriteUse = nat.sipOutboundUse = 0
         nat.iceEnabled = False
-        if ip_address(self._bound[uplink].local).version == 6:
-            config.sipConfig.ipv6Use = config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY
         self._configs[uplink if key is None else key] = config
         self._aim(config, uplink, None)
         return config
