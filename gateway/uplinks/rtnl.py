@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final, Literal
@@ -223,24 +224,32 @@ def _route_body(route: Route, index: int, deleting: bool) -> bytes:
 
 def _route(body: bytes, names: Mapping[int, str]) -> Route | None:
     """A listed route, if it stands in one of our tables."""
+    route, index = _route_by_index(body)
+    return replace(route, device=names.get(index, "")) if route is not None and index else route
+
+
+@lru_cache(maxsize=1024)
+def _route_by_index(body: bytes) -> tuple[Route | None, int]:
+    """A listed route without its device's name, and the index of the device (0: none)."""
     family, length, _, _, table, protocol, _, kind, _ = _BODY.unpack_from(body)
     found = _read(body)
     table = _number(found.get(_TABLE)) or table
     if table not in TABLES or kind not in (_UNICAST, _UNREACHABLE):
-        return None
+        return None, 0
     unicast = kind == _UNICAST
     version = _VERSION[family]
-    return Route(
+    route = Route(
         table=table,
         destination=_network(found.get(_DST), length, version) or everything(version),
         metric=_number(found.get(_PRIORITY)),
         kind="unicast" if unicast else "unreachable",
-        # IPv6 hangs an unreachable route on lo; that is no way out.
-        device=names.get(_number(found.get(_SRC_IIF_OIF[2])), "") if unicast else "",
+        device="",
         gateway=_address(found.get(_GATEWAY)) if unicast else None,
         source=_address(found.get(_PREFSRC)) if unicast else None,
         protocol=protocol,
     )
+    # IPv6 hangs an unreachable route on lo; that is no way out.
+    return route, _number(found.get(_SRC_IIF_OIF[2])) if unicast else 0
 
 
 def _rule_body(rule: Rule) -> bytes:
@@ -263,6 +272,7 @@ def _rule_body(rule: Rule) -> bytes:
     )
 
 
+@lru_cache(maxsize=1024)  # the same bytes at every look
 def _rule(body: bytes) -> Rule:
     family, to_length, source_length, _, table, _, _, action, _ = _BODY.unpack_from(body)
     found = _read(body)
