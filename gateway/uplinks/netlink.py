@@ -6,6 +6,7 @@ rules go by rtnl.py.
 """
 
 import asyncio
+import contextlib
 import errno
 import importlib.util
 import logging
@@ -157,7 +158,8 @@ class Kernel:
         while True:
             await asyncio.sleep(CARRIER_POLL_S)
             if self._announced.devices:
-                await self._see_routers()
+                with contextlib.suppress(DoorError):  # a spoilt socket: the next turn has a new one
+                    await self._see_routers()
             for device, link in list(self._links.items()):
                 carrier = self._carriers[device].read()
                 if link.present and carrier is not None and carrier != link.carrier:

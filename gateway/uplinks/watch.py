@@ -341,6 +341,7 @@ class Watch:
         internet = tuple(names[device] for device in found.internet if device in names)
         self._choice = Choice(self._watching, self._clock(), names.get(found.trunk, ""), internet)
         self._leases = {device: way for device, way in found.leases.items() if device in names}
+        self._translated = {self._wires[names[d]].index: own for d, (_, own) in self._leases.items()}
 
     def due(self) -> float:
         """When the next turn is needed at the latest (monotonic seconds)."""
