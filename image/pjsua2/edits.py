@@ -30,6 +30,8 @@ TOO_MANY_MEDIA = (
 EDITS = (
     # pjsua's own limit of 8 transports is the length of this array.
     Edit("pjsip/include/pjsua-lib/pjsua_internal.h", "tpdata[8];", f"tpdata[{TRANSPORTS}];"),
+    # $(@D) is empty where a prerequisite is read: with several jobs, a compiler can come before its folder.
+    Edit("build/rules.mak", "| $(@D)", "| $(OBJDIRS)", count=6),
     # Debian's tarball leaves this device's source out, but not its object.
     Edit("pjmedia/build/Makefile", " bdimad_dev.o", ""),
     # Payload numbers of a remote SDP index a table of 32: 128 and more write behind it.
