@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 UNITS = ROOT / "systemd"
+INSIDE = Path("/srv/steadyline")
+"""The checkout in the container: the units see neither /tmp nor anybody's home."""
 EXPOSURE = 15
 """systemd's own score, times ten; the Makefile asks for the same."""
 SERVICES = ("gateway", "gateway-calls", "gateway-guard", "gateway-packets")
@@ -58,13 +60,15 @@ def test_systemd_understands_every_line(unit: str, tmp_path: Path) -> None:
 
 def _boot(log: Path) -> dict[str, list[str]]:
     """What the probe printed, by first word. The container has /usr, this checkout, and nothing else."""
+    python = Path(sys.executable)
+    python = INSIDE / python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
     unit = log.with_name("probe.service")
     unit.write_text(
         "[Unit]\nDefaultDependencies=no\n"
         "After=dbus.socket systemd-journald.service systemd-tmpfiles-setup.service\n"
         "Requires=dbus.socket systemd-journald.service\n"
         "[Service]\nType=oneshot\nStandardOutput=tty\nStandardError=tty\nTTYPath=/dev/console\n"
-        f"ExecStart=/bin/sh {ROOT}/tests/units/probe.sh {ROOT} {sys.executable}\n"
+        f"ExecStart=/bin/sh {INSIDE}/tests/units/probe.sh {INSIDE} {python}\n"
     )
     with log.open("w") as output:
         container = subprocess.Popen(
@@ -73,7 +77,7 @@ def _boot(log: Path) -> dict[str, list[str]]:
                 "--keep-unit", "-M", f"steadyline-{os.getpid()}",
                 # CAP_BPF and bpf(2): without them systemd leaves the units' address lists away.
                 "--capability=CAP_NET_ADMIN,CAP_BPF", "--system-call-filter=bpf",
-                f"--bind-ro={unit}:/etc/systemd/system/probe.service", f"--bind={ROOT}",
+                f"--bind-ro={unit}:/etc/systemd/system/probe.service", f"--bind={ROOT}:{INSIDE}",
                 "-b", "systemd.unit=probe.service", "systemd.firstboot=off",
             ],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
