@@ -55,7 +55,7 @@ def run(quick: bool) -> list[Figure]:
             "ms",
             heard,
             60.0,
-            note="far end set down -> LinkSeen; polled every 25 ms beside netlink; with the run of `ip`",
+            note="far end set down -> LinkSeen; polled every 40 ms beside netlink; with the run of `ip`",
         ),
     ]
 
