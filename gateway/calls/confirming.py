@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from gateway import messages as m
 from gateway.calls.confirm import Confirmation
@@ -12,12 +11,6 @@ from gateway.calls.wav import heard_ms
 from gateway.errors import RefusedError
 
 Reply = Callable[[m.ConfirmResult], None]
-
-
-class Engine(Protocol):
-    """The SIP engine, as it is used here."""
-
-    def do(self, command: v.Command) -> None: ...
 
 
 @dataclass(slots=True)
@@ -37,7 +30,7 @@ class _Call:
 class Confirming:
     """All confirmation calls that run."""
 
-    def __init__(self, engine: Engine, new_leg: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(self, engine: v.Engine, new_leg: Callable[[], int], clock: Callable[[], float]) -> None:
         self._engine = engine
         self._new_leg = new_leg
         self._clock = clock

@@ -75,12 +75,6 @@ def is_emergency(digits: str, country: str) -> bool:
     return bool(shortnumberinfo.is_emergency_number(digits, country))
 
 
-def warm_up(country: str) -> None:
-    """Load the country's tables and compile their expressions, so that the first call need not wait."""
-    dialled("+" + "1" * 9, country)
-    is_emergency("112", country)
-
-
 def _service(digits: str) -> Dialled:
     return Dialled("service", digits, digits, f"{digits} is a service number and is dialled as it is.")
 

@@ -2,7 +2,6 @@
 one, and signs of life that keep the bindings of NAT routers open."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from gateway import messages as m
 from gateway.calls.model import Ways
@@ -15,16 +14,10 @@ BIND_AGAIN_S = 1.0
 REGISTER_AGAIN_S = 5.0
 
 
-class Engine(Protocol):
-    """The SIP engine, as it is used here."""
-
-    def do(self, command: v.Command) -> None: ...
-
-
 class Reach:
     """Sockets, registration and keep-alive. `clock` gives monotonic seconds."""
 
-    def __init__(self, plan: m.TrunkPlan, engine: Engine, rests: Rests, clock: Callable[[], float]) -> None:
+    def __init__(self, plan: m.TrunkPlan, engine: v.Engine, rests: Rests, clock: Callable[[], float]) -> None:
         self._plan = plan
         self._engine = engine
         self._rests = rests

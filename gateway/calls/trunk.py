@@ -30,12 +30,6 @@ OPEN_WITHIN_S = 0.3
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
-class Engine(Protocol):
-    """The SIP engine, as this loop uses it."""
-
-    def do(self, command: v.Command) -> None: ...
-
-
 class Phone(Protocol):
     """A phone of any kind, as this loop uses it."""
 
@@ -60,7 +54,7 @@ class Trunk:
     def __init__(
         self,
         plan: m.TrunkPlan,
-        engine: Engine,
+        engine: v.Engine,
         phones: Mapping[str, Phone],
         tell: Tell,
         clock: Callable[[], float] = time.monotonic,

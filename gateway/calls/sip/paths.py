@@ -30,7 +30,6 @@ _SRTP = {
     "offer": pj.PJMEDIA_SRTP_OPTIONAL,
     "require": pj.PJMEDIA_SRTP_MANDATORY,
 }
-OPTIONS_TOKEN = 1
 
 
 class Account(pj.Account):
@@ -99,10 +98,6 @@ class Paths:
         account = Account(command.uplink, self._post, self._on_incoming)
         account.create(self._config(command.uplink, f"sip:{command.uplink}@{_host(command.local)}"))
         self._accounts[command.uplink] = account
-
-    def has(self, uplink: str) -> bool:
-        """True when the uplink has a socket."""
-        return uplink in self._accounts
 
     def alike(self, uplink: str, other: str) -> bool:
         """Whether both have sockets of one IP version: a dialog can turn from one to the other."""

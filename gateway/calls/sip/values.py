@@ -5,7 +5,7 @@ numbered by the engine, from -1 down. Ends are the phones' side of the audio, kn
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Transport = Literal["udp", "tcp", "tls"]
 
@@ -173,6 +173,13 @@ Command = (
     | Register
     | KeepAlive
 )
+
+
+class Engine(Protocol):
+    """Whoever does commands: the SIP engine, or what stands in for it."""
+
+    def do(self, command: Command) -> None: ...
+
 
 # --- events ---------------------------------------------------------------------------------------
 
