@@ -27,7 +27,7 @@ from phonenumbers import (
 
 from gateway.calls.model import Dialled
 
-__all__ = ["Dialled", "dialled", "is_emergency", "warm_up"]
+__all__ = ["Dialled", "dialled", "is_emergency"]
 
 _LONGEST_SERVICE: Final = 6
 _PREFIXES: Final = ("+", "00", "011")
