@@ -8,12 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from gateway.status import CallView, Frozen, PhoneView, Status
-
-
-class Message(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
-    """Base of all messages; the class name travels as `type`."""
-
+from gateway.changes import ChangeReply, ChangeVerb, ProblemView
+from gateway.status import CallView, Frozen, Message, PhoneView, Status
 
 # --- daemon -> calls ------------------------------------------------------------------------------
 
@@ -288,11 +284,12 @@ class Done(Message, frozen=True, kw_only=True):
 
 
 class Refused(Message, frozen=True, kw_only=True):
-    """It was not done, and nothing was changed."""
+    """It was not done, and nothing was changed. `problems`: every fault of a text of settings."""
 
     what: str
     where: str
     remedy: str
+    problems: tuple[ProblemView, ...] = ()
 
 
 class StatusNow(Message, frozen=True, kw_only=True):
@@ -328,8 +325,9 @@ Verb = (
     | SendDigits
     | PlayFile
     | ExplainNumber
+    | ChangeVerb
 )
-Reply = Done | Refused | StatusNow
+Reply = Done | Refused | StatusNow | ChangeReply
 FromDaemon = Paths | TrunkPlan
 FromCalls = (
     CallsReady

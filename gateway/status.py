@@ -26,6 +26,10 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of every value that crosses a process border."""
 
 
+class Message(Frozen, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
+    """Base of all messages; the class name travels as `type`."""
+
+
 class UplinkStatus(Frozen, frozen=True, kw_only=True):
     """One Internet channel. Times are Unix seconds (0: never); rates are fractions of 1."""
 
