@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from threading import get_ident
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -25,34 +26,48 @@ class Inbox(Generic[T]):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._home = get_ident()
         self._items: deque[T] = deque()
-        self._arrived = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
+        self._calling = False
 
     def post(self, item: T) -> None:
         """Append `item`; safe from any thread. Dropped once the reader's loop has closed."""
         self._items.append(item)
-        # Seen set: the reader will look again after its next clear(), hence also at this item.
-        if self._arrived.is_set():
+        if get_ident() == self._home:  # most are: no detour through the loop's own socket
+            if self._loop.is_closed():
+                self._items.clear()
+            else:
+                self._wake()
             return
+        # Seen set: the call that set it has not run yet, and the reader it wakes will find this item too.
+        if self._calling:
+            return
+        self._calling = True
         try:
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:
             self._items.clear()
 
     async def next(self, until: float | None = None) -> T | None:
         """The oldest item, or None once the loop's time has reached `until`."""
         while not self._items:
-            self._arrived.clear()
-            if self._items:
-                break
             if until is not None and until <= self._loop.time():
                 return None
+            self._reader = self._loop.create_future()
+            timer = None if until is None else self._loop.call_at(until, self._wake)
             try:
-                async with asyncio.timeout_at(until):
-                    await self._arrived.wait()
-            except TimeoutError:
-                continue
+                await self._reader
+            finally:
+                self._reader = None
+                if timer is not None:
+                    timer.cancel()
         return self._items.popleft()
+
+    def _wake(self) -> None:
+        self._calling = False
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def __len__(self) -> int:
         return len(self._items)
