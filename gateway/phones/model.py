@@ -193,4 +193,11 @@ class MessageWaiting:
     on: bool
 
 
-Action = Ring | StopRing | Reverse | Light | MessageWaiting
+@dataclass(frozen=True, slots=True)
+class ShowCaller:
+    """Show who is waiting while the handset is off the hook (call waiting with caller ID)."""
+
+    caller: Caller
+
+
+Action = Ring | StopRing | Reverse | Light | MessageWaiting | ShowCaller
