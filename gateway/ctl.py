@@ -153,6 +153,8 @@ def _status(client: "Client", arguments: argparse.Namespace) -> int:
         _print_json(status)
         return DONE
     print(status.verdict)
+    if status.action:
+        print(status.action)
     print(f"Calls process {status.calls_process}, guard {status.guard}.\n")
     print(_uplink_table(status.uplinks, status))
     if status.phones:

@@ -86,6 +86,7 @@ async def serve(options: Options, build: Build, service: Service) -> None:
         told=service.status,
         ready=service.ready,
         beat=pulse.register("hub", LONGEST_TURN_S, loop.time()),
+        failback_after_s=lambda: loaded.settings.watching.failback_after_s,
     )
     await sockets.listen(options.run, _admissions())
     settle_memory()

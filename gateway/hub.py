@@ -44,7 +44,8 @@ from gateway.messages import (
     UseUplink,
     Verb,
 )
-from gateway.status import Status, UplinkStatus, verdict
+from gateway.status import Status, UplinkStatus
+from gateway.verdict import Facts, Judge
 
 CALLS_ANSWER_S = 10.0
 CONFIRM_ANSWER_S = 90.0
@@ -72,6 +73,10 @@ class Picture(Protocol):
 
     @property
     def provider_silent(self) -> bool: ...
+
+    @property
+    def ordered(self) -> str:
+        """The owner's standing order of a channel; empty: by health."""
 
 
 class Uplinks(Protocol):
@@ -141,7 +146,8 @@ class _Forward:
 
 
 class Hub:
-    """The loop. `told` is called with each new verdict sentence; `beat` at each turn with the time."""
+    """The loop. At each turn `told` is called with the verdict's sentence, `shown` with the whole picture,
+    `beat` with the time. `failback_after_s` tells how long a channel is quiet before calls go back to it."""
 
     def __init__(
         self,
@@ -153,12 +159,17 @@ class Hub:
         told: Callable[[str], None] = lambda sentence: None,
         beat: Callable[[float], None] = lambda now: None,
         ready: Callable[[], None] = lambda: None,
+        shown: Callable[[Status], None] = lambda status: None,
+        failback_after_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._inbox = inbox
         self._sockets = sockets
         self._uplinks = uplinks
         self._confirmations = confirmations
-        self._told, self._beat, self._ready = told, beat, ready
+        self._told, self._beat, self._ready, self._shown = told, beat, ready, shown
+        self._failback_after_s = failback_after_s
+        self._judge = Judge(asyncio.get_running_loop().time())
+        self._logged = ("", "")
         self._plan: TrunkPlan | None = None
         self._paths: Paths | None = None
         self._calls: Peer | None = None
@@ -181,7 +192,7 @@ class Hub:
                 self._expire(loop.time())
                 if event is not None:
                     self._receive(event, tasks)
-                self._told(self.status().verdict)
+                self._show(self.status())
                 if self._uplinks.standing():
                     self._ready()
 
@@ -191,8 +202,22 @@ class Hub:
         calls: Literal["running", "starting", "absent"] = (
             "running" if self._engine and self._plan else "starting" if self._calls else "absent"
         )
+        verdict = self._judge.see(
+            Facts(
+                uplinks=seen.uplinks,
+                calls_process=calls,
+                guard=seen.guard,
+                provider_silent=seen.provider_silent,
+                ordered=seen.ordered,
+                failback_after_s=self._failback_after_s(),
+            ),
+            asyncio.get_running_loop().time(),
+            time.time(),
+        )
         return Status(
-            verdict=verdict(seen.uplinks, calls, seen.guard, seen.provider_silent),
+            verdict=verdict.sentence,
+            action=verdict.action,
+            lamp=verdict.lamp,
             active_uplink=seen.active_uplink,
             internet_uplink=seen.internet_uplink,
             calls_process=calls,
@@ -201,6 +226,15 @@ class Hub:
             calls=self._calls_now.calls,
             phones=self._calls_now.phones,
         )
+
+    def _show(self, status: Status) -> None:
+        """Tell the lamp and systemd; the log only when there is something else to see or to do."""
+        told = (status.lamp, status.action)
+        if told != self._logged:
+            self._logged = told
+            log.info("%s %s", status.verdict, status.action, extra={"lamp": status.lamp})
+        self._told(status.verdict)
+        self._shown(status)
 
     # --- events -----------------------------------------------------------------------------------
 

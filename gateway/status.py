@@ -1,4 +1,4 @@
-"""What the appliance is now, as frozen values; and the one sentence that sums it up."""
+"""What the appliance is now, as frozen values. The verdict that sums it up is made in verdict.py alone."""
 
 from typing import Literal
 
@@ -19,6 +19,18 @@ UplinkState = Literal[
     "down",  # nothing answers
     "drifted",  # the provider sees another address than the confirmed one
     "damped",  # came and went too often; kept in reserve for a while
+]
+
+Lamp = Literal[
+    "starting",  # not all is there yet; it takes a moment
+    "setup",  # the owner has to set it up, or to confirm the first address
+    "main",  # calls work on the main channel
+    "backup",  # calls work on a backup channel, and nobody has to do anything
+    "attention",  # calls work, and something needs a hand
+    "no_calls",  # nobody can call out
+    "updating",  # keep it plugged in
+    "recovery",  # it was started by the button's way out
+    "identify",  # somebody asked which box it is; never a verdict, only shown
 ]
 
 
@@ -75,8 +87,20 @@ class PhoneView(Frozen, frozen=True, kw_only=True):
     state: str
 
 
+class Verdict(Frozen, frozen=True, kw_only=True):
+    """The appliance in one value: lamp, page, `gatewayctl status`, systemd's line and the log all show it.
+
+    `sentence`: what works and what it costs; `action`: what the owner has to do, or "Nothing to do.".
+    """
+
+    lamp: Lamp
+    sentence: str
+    action: str
+
+
 class Status(Frozen, frozen=True, kw_only=True):
-    """The whole appliance. `active_uplink` carries new trunk calls; empty: none can."""
+    """The whole appliance. `active_uplink` carries new trunk calls; empty: none can. `verdict`, `action` and
+    `lamp` are the parts of one Verdict."""
 
     verdict: str
     active_uplink: str
@@ -86,32 +110,5 @@ class Status(Frozen, frozen=True, kw_only=True):
     uplinks: tuple[UplinkStatus, ...]
     calls: tuple[CallView, ...] = ()
     phones: tuple[PhoneView, ...] = ()
-
-
-def verdict(uplinks: tuple[UplinkStatus, ...], calls_process: str, guard: str, provider_silent: bool) -> str:
-    """The sentence that stands at the top of everything: what works, what does not, what it costs."""
-    usable = [u for u in uplinks if u.carries_trunk]
-    enabled = [u for u in uplinks if u.state != "disabled"]
-    if guard != "standing":
-        return "No calls: the guard that keeps trunk traffic on confirmed addresses is missing."
-    if not enabled:
-        return "No calls: no Internet channel is set up."
-    if provider_silent:
-        return "No calls: the provider answers on no channel, although the Internet works."
-    if not usable:
-        unconfirmed = [u.name for u in enabled if u.state == "up_unconfirmed"]
-        if unconfirmed:
-            return (
-                f"No calls yet: confirm the address of {unconfirmed[0]} "
-                f"(gatewayctl trunk confirm {unconfirmed[0]})."
-            )
-        return "No calls: all Internet channels are down."
-    if calls_process != "running":
-        return "No calls for a moment: the calls process is starting."
-    carrier = usable[0]
-    troubled = [u for u in enabled if u.state not in ("up", "up_unconfirmed", "probing", "suspect")]
-    if carrier.role == "backup":
-        return f"Calls work over {carrier.name}. " + " ".join(u.sentence for u in troubled[:2])
-    if troubled:
-        return f"Calls work over {carrier.name}. " + " ".join(u.sentence for u in troubled[:2])
-    return f"All is well: calls leave by {carrier.name}."
+    action: str = ""
+    lamp: Lamp = "starting"

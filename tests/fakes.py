@@ -57,6 +57,7 @@ class FakePicture:
     internet_uplink: str
     guard: Literal["standing", "absent"]
     provider_silent: bool
+    ordered: str = ""
 
 
 @dataclass
@@ -103,6 +104,7 @@ class FakeUplinks:
             internet_uplink=active,
             guard="standing" if self.stands else "absent",
             provider_silent=self.silent,
+            ordered=self.ordered,
         )
 
     def paths(self) -> Paths:

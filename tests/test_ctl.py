@@ -37,7 +37,9 @@ from gateway.status import CallView, PhoneView, Status, UplinkStatus
 
 ROOT = Path(__file__).parent.parent
 STATUS = Status(
-    verdict="Calls work over backup1. The cable of main is out.",
+    verdict="Your phones work on Backup1. Main is without a carrier.",
+    action="Check the cable between the box and the router of main.",
+    lamp="attention",
     active_uplink="backup1",
     internet_uplink="backup1",
     calls_process="running",
@@ -163,7 +165,8 @@ def test_status_for_people(script: Script, run: Run) -> None:
     code, out, _ = run("status")
     lines = out.splitlines()
     assert code == 0 and lines[0] == STATUS.verdict
-    assert lines[1] == "Calls process running, guard standing."
+    assert lines[1] == STATUS.action
+    assert lines[2] == "Calls process running, guard standing."
     [head] = [line for line in lines if line.startswith("NAME")]
     [row] = [line for line in lines if line.startswith("backup1")]
     cells = dict(zip(head.split(), row.replace(" ms", "ms").replace(" %", "%").split(), strict=True))

@@ -132,7 +132,7 @@ def test_a_day_of_the_daemon(house: House) -> None:
     assert house.ctl("uplinks", "use", "backup1").stdout == "Calls leave by backup1.\n"
     status = json.loads(house.ctl("status", "--json").stdout)
     assert status["active_uplink"] == "backup1" and status["calls_process"] == "running"
-    assert "Calls work over backup1" in status["verdict"]
+    assert "Your phones work on Backup1" in status["verdict"] and status["lamp"] == "backup"
 
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(10) == 0

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 GROUND = {
     *("schema", "fields", "relations", "refusals", "places", "plan", "patterns"),
-    *("status", "messages", "changes", "errors", "wire", "inbox", "emodel"),
+    *("status", "verdict", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
 MAINS = {"__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub", "lender"}
 # Paths below gateway/, without .py; a package counts as one door.

@@ -58,13 +58,20 @@ class Stage:
         self.sockets = Sockets(self.inbox)
         self.uplinks = FakeUplinks(changed=lambda: self.inbox.post(UplinksChanged()))
         self.told: list[str] = []
+        self.shown: list[Status] = []
         self.ready = 0
         self.directory = directory
         self.ctl: Link
         self._links: list[Link] = []
         register = Register(directory, Ledger(), self.uplinks.confirmed)
         self.hub = Hub(
-            self.inbox, self.sockets, self.uplinks, register, told=self.told.append, ready=self._ready
+            self.inbox,
+            self.sockets,
+            self.uplinks,
+            register,
+            told=self.told.append,
+            ready=self._ready,
+            shown=self.shown.append,
         )
 
     def _ready(self) -> None:
@@ -306,7 +313,10 @@ def test_verdict_and_readiness_follow_the_room(tmp_path: Path) -> None:
         assert stage.ready == before
         stage.uplinks.stands = True
         await stage.start_calls(FakeCalls(), tasks)
-        assert (await stage.status()).verdict == "All is well: calls leave by main."
+        stage.uplinks.confirmed_names.add("backup1")
+        status = await stage.status()
+        assert (status.verdict, status.action) == ("Your phones work. Calls use Main.", "Nothing to do.")
+        assert status.lamp == "main" == stage.shown[-1].lamp
         assert stage.told[-1] == (await stage.status()).verdict and stage.ready > before
 
     play(tmp_path, scene)

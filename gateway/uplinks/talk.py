@@ -64,6 +64,7 @@ class Picture:
     internet_uplink: str
     guard: Literal["standing", "absent"]
     provider_silent: bool
+    ordered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

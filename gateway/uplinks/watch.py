@@ -246,6 +246,7 @@ class Watch:
             self._choice.internet[0] if self._choice.internet else "",
             "standing" if self._keeper.guard_stands else "absent",
             self._choice.provider_silent,
+            self._choice.ordered,
         )
 
     def paths(self) -> Paths:

@@ -65,7 +65,7 @@ for role in ctl calls web packets; do
 	echo "socket: $role $(stat -c '%a %U %G' /run/steadyline/$role.sock)"
 done
 await "$running"
-echo "calls: $(ctl status | sed -n 2p)"
+echo "calls: $(ctl status | grep '^Calls process')"
 await '"observed_address": "203.0.113.2"'
 await '"observed_address": "192.168.20.20"'
 await '"state": "conflict"'
@@ -81,12 +81,12 @@ calls=$(systemctl show -P MainPID gateway-calls)
 kill -9 "$daemon"
 sleep 1
 await "$running"
-echo "again: $(systemctl is-active gateway) $(ctl status | sed -n 2p)"
+echo "again: $(systemctl is-active gateway) $(ctl status | grep '^Calls process')"
 echo "untouched: $([ "$calls" = "$(systemctl show -P MainPID gateway-calls)" ] && echo yes || echo no)"
 kill -9 "$calls"
 sleep 0.5
 await "$running"
-echo "back: $(systemctl is-active gateway-calls) $(ctl status | sed -n 2p)"
+echo "back: $(systemctl is-active gateway-calls) $(ctl status | grep '^Calls process')"
 sysctl -q net.ipv4.ip_forward=0
 systemctl restart gateway
 await "$running"
