@@ -14,7 +14,7 @@ needs no network.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import phonenumbers
 from phonenumbers import (
@@ -27,9 +27,19 @@ from phonenumbers import (
 
 from gateway.calls.model import Dialled
 
-__all__ = ["Dialled", "dialled", "is_emergency"]
+__all__ = ["Dialled", "Weight", "dialled", "is_emergency", "weigh"]
+
+Weight = Literal[
+    "more",  # it is no number yet
+    "may",  # it is one, and may go on
+    "whole",  # it is one, and nothing can follow
+    "emergency",  # it calls for help: nothing is waited for
+    "never",  # no number begins like this
+]
 
 _LONGEST_SERVICE: Final = 6
+_LONGEST_NUMBER: Final = 20
+"""An international prefix and the fifteen digits of E.164."""
 _PREFIXES: Final = ("+", "00", "011")
 _EYE_CANDY: Final = re.compile(r"[\s().\-/]+", re.ASCII)
 _DIALABLE: Final = re.compile(r"\+[0-9]+|[0-9*#]+")
@@ -64,6 +74,49 @@ def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
     if found is None:
         return Dialled("invalid", "", digits, f"{digits} cannot be dialled: {_why_not(digits, country)}.")
     return _international(found)
+
+
+def weigh(digits: str, country: str, *provider_codes: str) -> Weight:
+    """What `digits`, keyed so far in `country`, are: whoever collects them knows whether to wait."""
+    if is_emergency(digits, country):
+        return "emergency"
+    if not digits or len(digits) < 3:
+        return "more"
+    if not digits.isdigit() or digits in provider_codes:
+        return "may"  # codes with * and # are anybody's; their end is a pause
+    if _best(_readings(digits, country)) is not None:
+        return "whole" if _nothing_follows(digits, country) else "may"
+    if not digits.startswith("0") and len(digits) <= _LONGEST_SERVICE:
+        known = shortnumberinfo.is_valid_short_number_for_region(_short(digits, country), country)
+        return "may" if known else "more"
+    if _no_such_code(digits, country) or _nothing_follows(digits, country):
+        return "never"
+    return "more"
+
+
+def _nothing_follows(digits: str, country: str) -> bool:
+    """True when every way to read one more digit is too long."""
+    longer = [number for number, trusted in _readings(digits + "0", country) if trusted]
+    reasons = {phonenumbers.is_possible_number_with_reason(number) for number in longer}
+    return reasons == {ValidationResult.TOO_LONG} or (not reasons and len(digits) > _LONGEST_NUMBER)
+
+
+def _no_such_code(digits: str, country: str) -> bool:
+    """True when `digits` begin as an international call to nowhere (country codes have three at most)."""
+    prefix = next((p for p in _PREFIXES if digits.startswith(p)), None)
+    if prefix is None or len(digits) < len(prefix) + 4:
+        return False
+    return not list(_readings(digits, country))
+
+
+def _short(digits: str, country: str) -> PhoneNumber:
+    code = phonenumbers.country_code_for_region(country) or 0
+    return PhoneNumber(
+        country_code=code,
+        national_number=int(digits),
+        italian_leading_zero=digits.startswith("0") or None,
+        number_of_leading_zeros=len(digits) - len(digits.lstrip("0")) or None,
+    )
 
 
 def is_emergency(digits: str, country: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.calls.numbers import dialled, is_emergency
+from gateway.calls.numbers import dialled, is_emergency, weigh
 
 LONDON = "442079460001"
 
@@ -113,3 +113,40 @@ def test_dialling_what_was_shown_reaches_the_same_number(country: str, digits: s
     once = dialled("+" + digits, country)
     if once.kind == "international":
         assert dialled(once.shown, country).digits == once.digits
+
+
+@pytest.mark.parametrize(
+    ("digits", "country", "before", "at_the_end"),
+    [
+        ("02079460001", "GB", "more may", "whole"),
+        ("07700900123", "GB", "more may", "whole"),
+        ("00442079460001", "GB", "more may", "whole"),
+        ("12125550100", "US", "more may", "whole"),
+        ("0142687000", "FR", "more", "whole"),
+        ("030123456", "DE", "more may", "may"),
+        ("8888", "GB", "more", "may"),
+        ("*98", "GB", "more", "may"),
+        ("118500", "GB", "more", "may"),
+        ("999", "GB", "more", "emergency"),
+        ("112", "DE", "more", "emergency"),
+        ("15", "FR", "more", "emergency"),
+        ("020794600012", "GB", "more may whole", "never"),
+        ("00999123", "GB", "more never", "never"),
+    ],
+)
+def test_digits_are_weighed_as_they_are_keyed(
+    digits: str, country: str, before: str, at_the_end: str
+) -> None:
+    assert {weigh(digits[:n], country, "8888") for n in range(1, len(digits))} <= set(before.split())
+    assert weigh(digits, country, "8888") == at_the_end
+
+
+@given(st.text(alphabet="0123456789*#", max_size=24), st.sampled_from(["GB", "US", "DE", "AT", "XX"]))
+def test_number_that_cannot_go_on_does_not_and_one_that_is_no_number_is_not_called_whole(
+    digits: str, country: str
+) -> None:
+    weight = weigh(digits, country)
+    if weight == "never":
+        assert dialled(digits, country).kind == "invalid"
+    if weight in ("may", "whole", "emergency"):
+        assert dialled(digits, country).kind != "invalid"
