@@ -4,20 +4,13 @@ Law 19: secrets go in and never come out. A text that leaves the keeper has KEPT
 and KEPT in a text that comes in stands for the secret that is in force at that place.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-from gateway.status import Frozen, Message
+from gateway.status import Frozen, Message, Origin
 
 KEPT: Final = "(kept)"
 TRIAL_S: Final = 90
 """How long a change waits for the word of the client that made it."""
-
-Origin = Literal[
-    "owner",  # the owner's file
-    "good_copy",  # the last good copy, because the owner's file was refused
-    "vault",  # a sealed snapshot, after a reset or a loss
-    "none",  # nothing: the box waits to be set up
-]
 
 
 class ProblemView(Frozen, frozen=True, kw_only=True):
@@ -39,7 +32,8 @@ class Difference(Frozen, frozen=True, kw_only=True):
 
 
 class TrialView(Frozen, frozen=True, kw_only=True):
-    """A change that is in force on trial. `trial` names it; whoever knows the name may keep it.
+    """A change that is in force on trial. `trial` names it; whoever knows the name may keep it. `base`: the
+    revision in force before.
 
     `touches`: the live calls that it touches, each in a sentence; `left_s`: until it returns by itself.
     """
@@ -133,9 +127,14 @@ class SetPassword(Message, frozen=True, kw_only=True):
 
 
 class CheckPassword(Message, frozen=True, kw_only=True):
-    """Is this the password? Done or Refused; wrong ones are answered ever more slowly."""
+    """Is this the password? Done, whose data has `access` (status.SettingsStatus), or Refused. After a few
+    wrong ones nothing is checked for a while, and ever longer; a restart does not shorten it."""
 
     password: str
+
+
+class Seen(Message, frozen=True, kw_only=True):
+    """Somebody has read what the box did after its reset (SettingsStatus.restored). Answer: Done."""
 
 
 class FactoryReset(Message, frozen=True, kw_only=True):
@@ -221,6 +220,7 @@ ChangeVerb = (
     | AskPresence
     | SetPassword
     | CheckPassword
+    | Seen
     | FactoryReset
     | Decommission
     | ExportBackup

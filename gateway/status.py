@@ -87,6 +87,32 @@ class PhoneView(Frozen, frozen=True, kw_only=True):
     state: str
 
 
+Origin = Literal[
+    "owner",  # the owner's file
+    "good_copy",  # the last good copy, because the owner's file was refused
+    "vault",  # a sealed snapshot, after a reset or a loss
+    "none",  # nothing: the box waits to be set up
+]
+
+
+class SettingsStatus(Frozen, frozen=True, kw_only=True):
+    """Where the settings in force came from, and what goes on around them.
+
+    `trial`: whose change is on trial (empty: none). `presence`: what a tap of the button would approve now.
+    `access`: a name that changes whenever the page's password does, so that older sessions are void (empty:
+    no password is set). `restored`: what the box did by itself after a reset, until somebody has seen it.
+    `vault`: what holds its key, what that protects against, and any trouble, in a sentence.
+    """
+
+    origin: Origin = "owner"
+    revision: int = 0
+    trial: str = ""
+    presence: str = ""
+    access: str = ""
+    restored: str = ""
+    vault: str = ""
+
+
 class Verdict(Frozen, frozen=True, kw_only=True):
     """The appliance in one value: lamp, page, `gatewayctl status`, systemd's line and the log all show it.
 
@@ -112,3 +138,4 @@ class Status(Frozen, frozen=True, kw_only=True):
     phones: tuple[PhoneView, ...] = ()
     action: str = ""
     lamp: Lamp = "starting"
+    settings: SettingsStatus = SettingsStatus()

@@ -1,0 +1,156 @@
+"""Door to the places of the settings on the disk: the owner's file, the good copy, and the revisions that were
+confirmed. Law 16: what is to be kept is written in this order, entry, file, copy: gateway/settings/start.py
+tells from that what a power cut left. Calls block: keep them off the loop.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gateway import schema
+from gateway.errors import DoorError, SettingsError
+from gateway.settings import start, store
+from gateway.settings.start import AddEntry, CopyFile, DropEntry, Entry, Found, OpenVault, Step
+
+REVISIONS = "revisions"
+MOST_REVISIONS = 50
+TRIAL = "trial.json"
+REFUSED_SUFFIX = ".refused"
+_MAX_ENTRY_BYTES = 2 * schema.MAX_FILE_BYTES
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One confirmed state. `at`: Unix seconds; `differences`: how many values it changed."""
+
+    revision: int
+    at: float
+    who: str
+    why: str
+    differences: int
+    text: str
+
+
+class _Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """`file`: the owner's; `state`: the directory of all that the box remembers between starts."""
+
+    file: Path
+    state: Path
+
+    # --- the start ---
+
+    def look(self) -> Found:
+        """What stands on the disk, each text whole and checked."""
+        text, refused = self._sound(self.file)
+        copy, _ = self._sound(self.state / store.GOOD_COPY)
+        entries = tuple(Entry(r.revision, r.text) for r in self.revisions())
+        tried = self._tried()
+        return Found(text, refused, copy, entries, tried.who if tried else "", tried.text if tried else "")
+
+    def do(self, begun: start.Start, at: float) -> None:
+        """Put the disk in the order that the start asks for. Raises DoorError; the text in force is sound
+        all the same."""
+        for step in begun.steps:
+            self._do(step, begun, at)
+        self.forget_trial()
+
+    def _do(self, step: Step, begun: start.Start, at: float) -> None:
+        match step:
+            case DropEntry(revision):
+                self._entry(revision).unlink(missing_ok=True)
+            case AddEntry(revision, who):
+                entry = Revision(revision=revision, at=at, who=who, why="", differences=0, text=begun.text)
+                self._add(entry)
+            case CopyFile():
+                store.write(self.state / store.GOOD_COPY, begun.text.encode())
+            case OpenVault():
+                pass  # not of the disk
+
+    def _sound(self, path: Path) -> tuple[str | None, SettingsError | None]:
+        try:
+            store.read_settings(path)
+            return store.read(path, max_bytes=schema.MAX_FILE_BYTES).decode(), None
+        except SettingsError as error:
+            return None, error
+        except (OSError, DoorError, UnicodeDecodeError):  # it changed under our hands
+            return None, None
+
+    # --- confirming ---
+
+    def keep(self, revision: Revision) -> None:
+        """On the disk as the newest revision when this returns, in the file, the copy and the history. Raises
+        DoorError; what was before is then what the next start finds."""
+        data = revision.text.encode()
+        self._save_refused()
+        self._add(revision)
+        try:
+            store.write(self.file, data)
+        except DoorError:
+            with contextlib.suppress(OSError):
+                self._entry(revision.revision).unlink()
+            raise
+        # The owner's file counts from here on: what fails now is put right by the next start.
+        with contextlib.suppress(DoorError):
+            store.write(self.state / store.GOOD_COPY, data)
+        self._prune()
+
+    def _save_refused(self) -> None:
+        """An owner's edit that was refused is not lost when a sound file takes its place."""
+        text, refused = self._sound(self.file)
+        if text is None and refused is not None:
+            with contextlib.suppress(OSError, DoorError):
+                spoilt = store.read(self.file, max_bytes=schema.MAX_FILE_BYTES)
+                store.write(self.file.with_name(self.file.name + REFUSED_SUFFIX), spoilt)
+
+    def note_trial(self, who: str, text: str) -> None:
+        """Remember that a trial runs, so that a start after a power cut can tell. Raises DoorError."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        store.write(self.state / TRIAL, msgspec.json.encode(_Trial(who=who, text=text)))
+
+    def forget_trial(self) -> None:
+        """No trial runs any more."""
+        with contextlib.suppress(OSError):
+            (self.state / TRIAL).unlink(missing_ok=True)
+
+    def _tried(self) -> _Trial | None:
+        try:
+            return msgspec.json.decode(
+                store.read(self.state / TRIAL, max_bytes=_MAX_ENTRY_BYTES), type=_Trial
+            )
+        except (OSError, DoorError, msgspec.DecodeError, RecursionError):
+            return None
+
+    # --- history ---
+
+    def revisions(self) -> list[Revision]:
+        """All that are kept, newest first; entries that cannot be read are left out."""
+        found = []
+        for path in self._entries():
+            with contextlib.suppress(OSError, DoorError, msgspec.DecodeError, RecursionError):
+                found.append(msgspec.json.decode(store.read(path, max_bytes=_MAX_ENTRY_BYTES), type=Revision))
+        return sorted(found, key=lambda entry: entry.revision, reverse=True)
+
+    def _add(self, entry: Revision) -> None:
+        (self.state / REVISIONS).mkdir(mode=0o700, exist_ok=True)
+        store.write(self._entry(entry.revision), msgspec.json.encode(entry))
+
+    def _entry(self, revision: int) -> Path:
+        return self.state / REVISIONS / f"{revision:09d}.json"
+
+    def _entries(self) -> list[Path]:
+        """By number, oldest first."""
+        with contextlib.suppress(OSError):
+            return sorted((self.state / REVISIONS).glob("[0-9]*.json"))
+        return []
+
+    def _prune(self) -> None:
+        for path in self._entries()[:-MOST_REVISIONS]:
+            with contextlib.suppress(OSError):
+                path.unlink()
