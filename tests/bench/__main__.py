@@ -33,6 +33,7 @@ BENCHMARKS: Final = {
     "strangers": "a flood of INVITEs from a host in nobody's list",
     "kill": "kill -9 of each process",
     "rest": "memory and CPU at rest",
+    "pulse": "dial pulses and flashes of an analog phone",
 }
 WIDTH: Final = 118
 
