@@ -36,6 +36,7 @@ from gateway.messages import (
     GetStatus,
     MediaHeard,
     MediaQuiet,
+    ObserveAddress,
     Path,
     Paths,
     Refused,
@@ -379,6 +380,9 @@ class Hub:
                 case ConfirmAddress():
                     self._begin_confirming(verb.uplink)
                     tasks.create_task(self._confirm(verb, reply), name=f"confirm {verb.uplink}")
+                case ObserveAddress():
+                    self._begin_confirming(verb.uplink)
+                    tasks.create_task(self._observe(verb.uplink, reply), name=f"observe {verb.uplink}")
                 case _:
                     self._ask_calls(verb, CALLS_ANSWER_S, reply)
         except GatewayError as error:
@@ -418,6 +422,23 @@ class Hub:
             self._note("confirm", text, uplink=verb.uplink)
         reply(answer)
 
+    async def _observe(self, uplink: str, reply: Callable[[AnyMessage], None]) -> None:
+        """One OPTIONS by one channel, whether its address is confirmed or not."""
+        admitted = False
+        try:
+            path = await self._uplinks.admit(uplink)
+            admitted = True
+            asked_at = time.monotonic()
+            observed = await self._uplinks.observe(uplink, OBSERVE_S)
+            answer: Done | Refused = _observed(path, observed, round((time.monotonic() - asked_at) * 1000))
+        except GatewayError as error:
+            answer = _refusal(error)
+        finally:
+            self._confirming.discard(uplink)
+            if admitted:
+                self._uplinks.release(uplink)
+        reply(answer)
+
     # --- timeline ---------------------------------------------------------------------------------
 
     def _note(self, kind: EventKind, text: str, *, uplink: str = "", call: int = 0) -> None:
@@ -431,6 +452,21 @@ class Hub:
 
 def _refusal(error: GatewayError) -> Refused:
     return Refused(what=error.what, where=error.where, remedy=error.remedy)
+
+
+def _observed(path: Path, observed: str, took_ms: int) -> Done | Refused:
+    expected = path.public_address
+    if not observed:
+        what = f"the provider did not answer by {path.uplink} within {OBSERVE_S:g} s"
+        return Refused(what=what, where=path.uplink, remedy=f"See: gatewayctl uplinks test {path.uplink}")
+    if observed != expected:
+        what = f"{path.uplink} leaves as {observed}; the settings say {expected}"
+        remedy = "Check which cable is in which port, or correct the address and confirm it"
+        return Refused(what=what, where=path.uplink, remedy=remedy)
+    return Done(
+        text=f"The provider sees {path.uplink} as {observed}, as it should; it answered in {took_ms} ms.",
+        data={"observed": observed, "expected": expected, "took_ms": took_ms},
+    )
 
 
 def _refused_here(refused: AddressRefused) -> str:

@@ -227,6 +227,13 @@ class ConfirmAddress(Message, frozen=True, kw_only=True):
     uplink: str
 
 
+class ObserveAddress(Message, frozen=True, kw_only=True):
+    """Ask the provider by OPTIONS out of this uplink, now. Answer: Done, whose data has `observed` (our address
+    as the provider sees it), `expected` and `took_ms`; Refused when it is silent or sees another address."""
+
+    uplink: str
+
+
 class Dial(Message, frozen=True, kw_only=True):
     """(calls) Lift the phone, dial these digits."""
 
@@ -318,6 +325,7 @@ Verb = (
     | Follow
     | UseUplink
     | ConfirmAddress
+    | ObserveAddress
     | Dial
     | Answer
     | HangUp

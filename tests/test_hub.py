@@ -29,6 +29,7 @@ from gateway.messages import (
     GetStatus,
     MediaHeard,
     MediaQuiet,
+    ObserveAddress,
     Refused,
     StatusNow,
     TrunkPlan,
@@ -266,6 +267,22 @@ def test_two_owners_confirm_one_uplink(tmp_path: Path) -> None:
         assert stage.uplinks.admitted == {"backup1"}, "the first one's call still may leave"
         await link.close()
         assert isinstance(await first, Refused)
+
+    play(tmp_path, scene)
+
+
+def test_the_provider_is_asked_which_address_it_sees(tmp_path: Path) -> None:
+    async def scene(stage: Stage, tasks: asyncio.TaskGroup) -> None:
+        silent = await stage.ask(ObserveAddress(uplink="backup1"))
+        assert isinstance(silent, Refused) and "did not answer by backup1" in silent.what
+        stage.uplinks.observed["backup1"] = "198.51.100.20"
+        seen = await stage.ask(ObserveAddress(uplink="backup1"))
+        assert isinstance(seen, Done) and seen.data["observed"] == seen.data["expected"] == "198.51.100.20"
+        stage.uplinks.observed["backup1"] = "198.51.100.99"
+        other = await stage.ask(ObserveAddress(uplink="backup1"))
+        assert isinstance(other, Refused) and "198.51.100.99" in other.what and "correct" in other.remedy
+        assert isinstance(await stage.ask(ObserveAddress(uplink="attic")), Refused)
+        assert stage.uplinks.admitted == set(), "the way out is closed again"
 
     play(tmp_path, scene)
 
