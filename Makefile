@@ -12,12 +12,14 @@ UNITS := $(wildcard systemd/*.service)
 # systemd-analyze prints 1.5 for 15.
 EXPOSURE := 15
 
-.PHONY: help demo test bench install prepare prepare-lab lint types unit-security slow lock clean distclean
+.PHONY: help demo test bench install prepare prepare-lab prepare-vm lint types unit-security slow vm lock clean \
+    distclean
 
 help:
 	@echo 'make demo           the whole path in a laboratory of network namespaces (HOLD=1 keeps it up)'
 	@echo 'make test           ruff, mypy, pytest without the slow tests, hardening of the systemd units'
 	@echo 'make slow           the slow tests'
+	@echo 'make vm             the tests on simulated hardware, in an emulated machine (amd64)'
 	@echo 'make bench          the figures, each beside its target'
 	@echo 'make install        put it on this machine (image/install --remove takes it away)'
 	@echo 'make prepare        only install and build what the others need'
@@ -31,6 +33,9 @@ prepare:
 prepare-lab:
 	@image/prepare lab
 
+prepare-vm:
+	@image/prepare lab vm
+
 demo: prepare-lab
 	@$(BIN)/python -m tests.demo
 
@@ -39,6 +44,9 @@ test: prepare-lab lint types unit-security
 
 slow: prepare-lab
 	@$(BIN)/pytest -m slow
+
+vm: prepare-vm
+	@$(BIN)/python -m tests.vm.run
 
 bench: prepare-lab
 	@$(BIN)/python -m tests.bench
