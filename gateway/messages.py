@@ -228,8 +228,8 @@ class ConfirmAddress(Message, frozen=True, kw_only=True):
 
 
 class ObserveAddress(Message, frozen=True, kw_only=True):
-    """Ask the provider by OPTIONS out of this uplink, now. Answer: Done, whose data has `observed` (our address
-    as the provider sees it), `expected` and `took_ms`; Refused when it is silent or sees another address."""
+    """Ask the provider by OPTIONS out of this uplink, now. Answer: Done, whose data has `observed` (our
+    address as the provider sees it), `expected` and `took_ms`; Refused: it is silent or sees another one."""
 
     uplink: str
 
