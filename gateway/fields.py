@@ -18,7 +18,8 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, PlainValidator, StrictInt, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from gateway import patterns
+from gateway import hours, patterns
+from gateway.changes import KEPT
 
 T = TypeVar("T")
 
@@ -119,18 +120,112 @@ def _country(text: str) -> str:
     return text
 
 
+def _hours(text: str) -> str:
+    try:
+        hours.parse(text)
+    except ValueError:
+        wanted = f"hours of the week are needed, not {text[:60]!r}"
+        raise fault(wanted, 'Write them like "mon-fri 08:00-18:00", or "22:00-06:00" for every day') from None
+    return text.lower()
+
+
+def _time_zone(text: str) -> str:
+    from zoneinfo import ZoneInfo  # most settings name none
+
+    try:
+        if text:
+            ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        raise fault(
+            f"{text[:60]!r} is no time zone of this machine", 'Write it like "Europe/London", or "UTC"'
+        ) from None
+    return text
+
+
+def _usb(text: str) -> str:
+    if not re.fullmatch(
+        r"any|[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}|[0-9a-f]{4}:[0-9a-f]{4}(:[!-~]{1,64})?",
+        text,
+        re.IGNORECASE | re.ASCII,
+    ):
+        raise fault(
+            f"a USB device is needed, not {text[:60]!r}",
+            'Write "any", the socket like "1-1.4", or vendor:product like "046d:0a44"',
+        )
+    return text if text.count(":") > 1 else text.lower()
+
+
+def _https(text: str) -> str:
+    found = re.fullmatch(
+        r"https://(?P<host>\[[0-9a-f:.]+\]|[^/:?#@\s]+)(:(?P<port>[0-9]{1,5}))?[^\s]*", text, re.I
+    )
+    try:
+        if not found or len(text) > 1000 or not 1 <= int(found["port"] or 443) <= 65535:
+            raise ValueError
+        _host(found["host"].strip("[]"))
+    except ValueError:
+        raise fault(
+            "an address with https:// is needed", 'Write it like "https://example.com/path"'
+        ) from None
+    return text
+
+
+def _secret(text: str) -> str:
+    """Law 19: what is wrong with a secret is said without it."""
+    if text == KEPT:
+        raise fault(f"{KEPT} stands for a secret, and none is in force here", "Write the secret itself")
+    if re.search(r"[\0-\x1f\x7f]", text):
+        raise fault("it holds a character that cannot be typed", "Write letters, digits and signs")
+    return text
+
+
+def _pin(text: str) -> str:
+    if text and text != KEPT and not re.fullmatch(r"[0-9]{4,12}", text, re.ASCII):
+        raise fault("a PIN of digits is needed", "Write 4 to 12 digits, in quotes")
+    return _secret(text)
+
+
 _LOGIN = r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}"  # RFC 3261 §25.1, user
 
 Text = Annotated[str, Field(strict=True)]
+Line = Annotated[Text, _pattern(r"[^\0-\x1f\x7f]*", "text of one line", "Front desk")]
+Secret = Annotated[Text, AfterValidator(_secret)]
+MaybePin = Annotated[Text, AfterValidator(_pin)]
+Seconds = Annotated[float, Field(strict=True)]
+Decibels = Annotated[float, Field(strict=True)]
 Name = Annotated[
     Text, _pattern(r"[a-z][a-z0-9_-]{0,23}", "a short name (small letters, digits, - and _)", "backup1")
 ]
 Country = Annotated[
     Text, _pattern("[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
 ]
+MaybeCountry = Annotated[
+    Text, _pattern("|[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
+]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 E164 = Annotated[Text, AfterValidator(_digits)]
 MaybeE164 = Annotated[Text, AfterValidator(lambda text: _digits(text) if text else "")]
 Digits = Annotated[Text, _pattern(r"[0-9*#]{1,15}", "the digits of a number", "8888")]
+MaybeDigits = Annotated[Text, _pattern(r"[0-9*#]{0,32}", "the digits of a number", "8888")]
+Extension = Annotated[Text, _pattern(r"|[0-9]{2,6}", "2 to 6 digits", "21")]
+HelpNumber = Annotated[
+    # Short: no cap stops what stands here, so nothing that costs may.
+    Text, _pattern(r"[0-9]{2,6}", "a short number of 2 to 6 digits", "110")
+]
+FeatureCode = Annotated[Text, _pattern(r"|[*#][0-9*#]{1,5}", "a code that begins with * or #", "*66")]
+HoursText = Annotated[Text, AfterValidator(_hours)]
+UsbPlace = Annotated[Text, AfterValidator(_usb)]
+GpioChip = Annotated[Text, _pattern(r"|gpiochip[0-9]{1,3}", "the name of a GPIO chip", "gpiochip0")]
+MailAddress = Annotated[
+    Text,
+    _pattern(
+        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*",
+        "an e-mail address",
+        "owner@example.com",
+    ),
+]
+HttpsUrl = Annotated[Text, AfterValidator(_https)]
+MaybeHttpsUrl = Annotated[Text, AfterValidator(lambda text: _https(text) if text else "")]
 Device = Annotated[
     Text,
     _pattern(

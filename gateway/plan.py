@@ -14,7 +14,7 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
     Without `trunk.networks` the servers themselves are all that the provider is known to be. Both kinds of
     CallerID rules come out as one list; an empty `caller_ids` lets any number be shown.
     """
-    trunk = settings.trunk
+    trunk, registration = settings.trunk, settings.incoming.registration
     networks = [str(network) for network in trunk.networks]
     networks += [str(ip_network(server.address)) for server in servers]
     return TrunkPlan(
@@ -34,16 +34,17 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
         session_expires_s=trunk.session_expires_s,
         provider_networks=tuple(dict.fromkeys(networks)),
         registration=Registration(
-            login=trunk.registration.login,
-            password=trunk.registration.password,
-            expires_s=trunk.registration.expires_s,
+            login=registration.login,
+            password=registration.password,
+            expires_s=registration.expires_s,
         )
-        if trunk.registration
+        if registration
         else None,
-        incoming=tuple(IncomingRule(number=r.number, phones=r.phones) for r in settings.incoming),
+        incoming=tuple(IncomingRule(number=r.number, phones=r.phones) for r in settings.incoming.rules),
         phones=tuple(
             PhonePlan(name=p.name, kind=p.kind, play=p.play, record=p.record, auto_answer=p.auto_answer)
             for p in settings.phones
+            if p.kind == "virtual"
         ),
         sip_port=settings.ports.sip,
         rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),

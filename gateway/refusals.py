@@ -31,58 +31,75 @@ def explain(root: Model, error: Any) -> Fault:
     """One of pydantic's error details of a document of `root` as place, what is wrong, and remedy."""
     kind: str = error["type"]
     context: dict[str, Any] = error.get("ctx", {})
-    place: Place = error["loc"]
+    place = _untagged(root, error["loc"])
     last = str(place[-1]) if place else ""
+    if kind == "union_tag_not_found":
+        kinds = _tags(_models_at(root, place))
+        return (*place, "kind"), "is missing", f'Add it, like kind = "{kinds[0]}"'
+    if kind == "union_tag_invalid":
+        kinds = _tags(_models_at(root, place))
+        wanted = f"{', '.join(map(repr, kinds[:-1]))} or {kinds[-1]!r} is needed"
+        return (*place, "kind"), wanted, "Write one of these"
     if kind == "fault":
         return place, context["what"], context["remedy"]
     if kind == "missing":
         return place, "is missing", f"Add it{_example(root, place)}"
     if kind == "extra_forbidden":
-        above = _model_at(root, place[:-1])
-        near = get_close_matches(last, _known(above), n=1) if above else []
+        known = [word for model in _models_at(root, place[:-1]) for word in _fields(model)]
+        near = get_close_matches(last, known, n=1)
         return place, "this word is not known here", f"Write {near[0]}" if near else "Remove it"
     if kind in ("model_type", "model_attributes_type"):
-        return place, "a section is needed", f"Write it as [{'.'.join(str(p) for p in place if p != 0)}]"
-    if kind == "tuple_type" and _model_at(root, (*place, 0)):
-        return place, "a list of sections is needed", f"Write [[{last}]], with two brackets"
+        return place, "a section is needed", f"Write it as [{_dotted(place)}]"
+    if kind == "tuple_type" and _models_at(root, place):
+        return place, "a list of sections is needed", f"Write [[{_dotted(place)}]], with two brackets"
     what, remedy = _WORDS.get(kind, (str(error["msg"]), "Mend it"))
     return place, what.format(**context), remedy.format(**context)
 
 
-def _annotation_at(root: Model, place: Place) -> Any:
-    """The declared type at a place, or None."""
-    here: Any = root
+def _untagged(root: Model, place: Place) -> Place:
+    """The place without the kinds that pydantic names after an item that may be of several kinds."""
+    real: list[str | int] = []
     for part in place:
-        model = _model_in(here)
+        models = _models_at(root, tuple(real)) if real and isinstance(real[-1], int) else []
+        if len(models) < 2 or part not in _tags(models):
+            real.append(part)
+    return tuple(real)
+
+
+def _models_at(root: Model, place: Place) -> list[Model]:
+    """The sections that may stand at a place: none, one, or one for each kind."""
+    here: list[Model] = [root]
+    for part in place:
         if isinstance(part, int):
             continue
-        if model is None:
-            return None
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        if part not in fields:
-            return None
-        here = fields[part].annotation
+        found = [field for model in here if (field := _fields(model).get(part)) is not None]
+        here = list(dict.fromkeys(model for field in found for model in _models_in(field.annotation)))
     return here
 
 
-def _model_at(root: Model, place: Place) -> Model | None:
-    return _model_in(_annotation_at(root, place))
-
-
-def _model_in(annotation: Any) -> Model | None:
-    """The section that an annotation is made of: itself, or in tuple[..., ...] or `| None`."""
+def _models_in(annotation: Any) -> list[Model]:
+    """The sections that an annotation is made of: itself, or in tuple[..., ...], in `| None`, or a union."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
 
 
-def _known(model: Model) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _tags(models: list[Model]) -> list[str]:
+    return [
+        get_args(model.model_fields["kind"].annotation)[0] for model in models if "kind" in _fields(model)
+    ]
+
+
+def _fields(model: Model) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(part for part in place if isinstance(part, str))
 
 
 def _example(root: Model, place: Place) -> str:
-    above = _model_at(root, place[:-1])
-    field = above.model_fields.get(str(place[-1])) if above else None
-    if field and field.examples:
-        return f", like {place[-1]} = {json.dumps(field.examples[0])}"
-    return f": write a section [{place[-1]}]" if _model_at(root, place) else ""
+    fields = [f for model in _models_at(root, place[:-1]) if (f := _fields(model).get(str(place[-1])))]
+    if fields and fields[0].examples:
+        return f", like {place[-1]} = {json.dumps(fields[0].examples[0])}"
+    return f": write a section [{'.'.join(map(str, place))}]" if _models_at(root, place) else ""

@@ -1,17 +1,19 @@
 """How settings fit together: what no field can know alone. It judges whatever parts are sound by
-themselves, so that one fault does not hide another."""
+themselves, so that one fault does not hide another. Channels and trunk stand here, the rest in
+relations_box.py."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from gateway import patterns
+from gateway import patterns, relations_box
 from gateway.places import Place
 
 if TYPE_CHECKING:  # schema.parse calls us
-    from gateway.schema import IncomingRule, Lan, Phone, Ports, Trunk, Uplink
+    from gateway import schema
+    from gateway.schema import Lan, Ports, Trunk, Uplink
 
 Fault = tuple[Place, str, str]
 """Where, what is wrong, and what to do."""
@@ -36,10 +38,18 @@ class Parts:
     are not, so that a phone with another fault is not called unknown."""
 
     uplinks: "Mapping[int, Uplink]"
-    phones: "Mapping[int, Phone]"
-    incoming: "Mapping[int, IncomingRule]"
+    phones: "Mapping[int, schema.Phone]"
+    rules: "Mapping[int, schema.IncomingRule]"
+    sources: "Mapping[int, schema.IncomingSource]"
+    registration: "schema.Registration | None"
     lan: "Lan | None"
     trunk: "Trunk | None"
+    dialling: "schema.Dialling | None"
+    calling: "schema.Calling | None"
+    emergency: "schema.Emergency | None"
+    panel: "schema.Panel | None"
+    notifications: "schema.Notifications | None"
+    web: "schema.Web | None"
     ports: "Ports | None"
     phone_names: frozenset[str]
 
@@ -58,6 +68,7 @@ def faults(parts: Parts) -> Iterator[Fault]:
     yield from _incoming(parts)
     if parts.ports:
         yield from _ports(parts.ports)
+    yield from relations_box.faults(parts)
 
 
 def _uplink(uplink: "Uplink") -> Iterator[Fault]:
@@ -145,19 +156,37 @@ def _not_a_host(address: IPv4Address | IPv6Address) -> str:
 
 
 def _single(parts: Parts) -> Iterator[Fault]:
-    for what, section, key, remedy in (
-        ("channel", parts.uplinks, "name", "Give each its own name"),
-        ("device", parts.uplinks, "device", "Give each channel its own device; use VLANs on one wire"),
-        ("phone", parts.phones, "name", "Give each its own name"),
-        ("number", parts.incoming, "number", "Put all its phones into one rule"),
-    ):
-        table = {"channel": "uplinks", "device": "uplinks", "phone": "phones", "number": "incoming"}[what]
-        seen: set[str] = set()
-        for number, item in section.items():
-            value = getattr(item, key)
+    lists: tuple[tuple[Place, Mapping[int, object], str, str, str], ...] = (
+        (("uplinks",), parts.uplinks, "name", "channel", "Give each its own name"),
+        (
+            ("uplinks",),
+            parts.uplinks,
+            "device",
+            "device",
+            "Give each channel its own device; use VLANs on one wire",
+        ),
+        (("phones",), parts.phones, "name", "phone", "Give each its own name"),
+        (("phones",), parts.phones, "extension", "extension", "Give each phone its own"),
+        (
+            ("phones",),
+            parts.phones,
+            "usb",
+            "USB device",
+            "Give each phone its own; `any` stands for one phone",
+        ),
+        (("phones",), parts.phones, "port", "port", "Give each phone its own"),
+        (("incoming", "rules"), parts.rules, "number", "number", "Put all its phones into one rule"),
+        (("incoming", "sources"), parts.sources, "name", "source", "Give each its own name"),
+    )
+    for at, items, key, what, remedy in lists:
+        seen: set[object] = set()
+        for number, item in items.items():
+            value = getattr(item, key, None)
+            if value is None or (key == "extension" and not value):
+                continue
             if value in seen:
                 said = f"the {what} {value}" if value else "the rule for any number"
-                yield (table, number, key) if value else (table, number), f"{said} appears twice", remedy
+                yield (*at, number, key) if value else (*at, number), f"{said} appears twice", remedy
             seen.add(value)
     for (_, one), (number, other) in combinations(parts.uplinks.items(), 2):
         for place, address in enumerate(other.addresses):
@@ -170,6 +199,21 @@ def _single(parts: Parts) -> Iterator[Fault]:
 
 
 def _lan(lan: "Lan", uplinks: "Mapping[int, Uplink]") -> Iterator[Fault]:
+    for number, address in enumerate(lan.addresses):
+        place = ("lan", "addresses", number)
+        if trouble := _not_a_host(address.ip):
+            yield place, f"{address.ip} is {trouble}", "Give the address of the box in the office"
+        for uplink in uplinks.values():
+            if any(
+                a.version == address.version and a.network.overlaps(address.network) for a in uplink.addresses
+            ):
+                yield (
+                    place,
+                    f"{address.network} overlaps the network of {uplink.name}",
+                    "Give the office a network of its own",
+                )
+    if lan.addresses and not lan.devices:
+        yield ("lan", "addresses"), "there is no device to put them on", "Name it in `devices`"
     for number, device in enumerate(lan.devices):
         if owner := next((u.name for u in uplinks.values() if u.device == device), ""):
             yield (
@@ -180,31 +224,31 @@ def _lan(lan: "Lan", uplinks: "Mapping[int, Uplink]") -> Iterator[Fault]:
 
 
 def _trunk(trunk: "Trunk", uplinks: "Mapping[int, Uplink]") -> Iterator[Fault]:
-    if trunk.registration and trunk.login and trunk.registration.login == trunk.login:
-        yield (
-            ("registration", "login"),
-            f"the login {trunk.login} names the trunk and cannot register any more",
-            "Use another, free login, or receive calls by SIP URI without one",
-        )
     if not trunk.codecs:
         yield ("codecs",), "no codec is left", 'Give at least one, like ["PCMA"]'
-    for number, network in enumerate(trunk.networks):
+    yield from _networks(("networks",), trunk.networks, uplinks, "the provider's servers and media")
+    yield from _caller_ids(trunk)
+
+
+def _networks(
+    at: Place, networks: Sequence[IPv4Network | IPv6Network], uplinks: "Mapping[int, Uplink]", whose: str
+) -> Iterator[Fault]:
+    for number, network in enumerate(networks):
         longest = 8 if isinstance(network, IPv4Network) else 16
         if network.prefixlen < longest:
             yield (
-                ("networks", number),
+                (*at, number),
                 f"{network} is most of the Internet",
-                "Give the networks that the provider's servers and media are in",
+                f"Give the networks that {whose} are in",
             )
             continue
         for uplink in uplinks.values():
             if any(a.version == network.version and a.ip in network for a in uplink.addresses):
                 yield (
-                    ("networks", number),
+                    (*at, number),
                     f"the address of {uplink.name} lies in {network}",
-                    "Give only the provider's own networks",
+                    f"Give only the networks that {whose} are in",
                 )
-    yield from _caller_ids(trunk)
 
 
 def _caller_ids(trunk: "Trunk") -> Iterator[Fault]:
@@ -242,14 +286,24 @@ def _caller_ids(trunk: "Trunk") -> Iterator[Fault]:
 
 
 def _incoming(parts: Parts) -> Iterator[Fault]:
-    for number, rule in parts.incoming.items():
+    for number, rule in parts.rules.items():
         for place, phone in enumerate(rule.phones):
             if phone not in parts.phone_names:
                 yield (
-                    ("incoming", number, "phones", place),
+                    ("incoming", "rules", number, "phones", place),
                     f"there is no phone {phone}",
                     "Mend the name, or add a section [[phones]] for it",
                 )
+    for number, source in parts.sources.items():
+        at = ("incoming", "sources", number, "networks")
+        yield from _networks(at, source.networks, parts.uplinks, "these callers")
+    trunk, registration = parts.trunk, parts.registration
+    if trunk and registration and trunk.login and registration.login == trunk.login:
+        yield (
+            ("incoming", "registration", "login"),
+            f"the login {trunk.login} names the trunk and cannot register any more",
+            "Use another, free login, or receive calls by SIP URI without one",
+        )
 
 
 def _ports(ports: "Ports") -> Iterator[Fault]:

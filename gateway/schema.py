@@ -2,41 +2,75 @@
 
 Addresses are parsed once, here; numbers are E.164 digits without the plus; the order of `uplinks` is the
 owner's order: the first is the main channel, the others are backups. `parse` is the only way in: what one
-field needs stands here, how fields fit together stands in relations.py.
+field needs stands in section_*.py, how fields fit together stands in relations.py, and files of older
+schemas go through migrations.py.
 """
 
 import re
 import tomllib
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import ValidationError
 
-from gateway import patterns, refusals, relations
+from gateway import migrations, patterns, refusals, relations
 from gateway.errors import Problem, SettingsError
-from gateway.fields import (
-    E164,
-    AnyAddress,
-    AnyInterface,
-    AnyNetwork,
-    CallerPattern,
-    Country,
-    Device,
-    DialPlanLines,
-    Digits,
-    Host,
-    HostPort,
-    Login,
-    MaybeE164,
-    MaybeLogin,
-    MaybePath,
-    Name,
-    PortNumber,
-    Text,
-)
 from gateway.places import Place, places
+from gateway.section import Section, said
+from gateway.section_box import Appliance, Mail, Notifications, Panel, Syslog, Updates, Web, Webhook
+from gateway.section_lines import Lan, Ports, Uplink, Watching
+from gateway.section_phones import AnalogPhone, Codes, Dialling, Phone, UsbPhone, VirtualPhone
+from gateway.section_trunk import (
+    CallerIdRule,
+    Calling,
+    Emergency,
+    Incoming,
+    IncomingRule,
+    IncomingSource,
+    Registration,
+    Trunk,
+)
 
-SectionT = TypeVar("SectionT", bound="Section")
+__all__ = [
+    "AnalogPhone",
+    "Appliance",
+    "CallerIdRule",
+    "Calling",
+    "Codes",
+    "Dialling",
+    "Emergency",
+    "Incoming",
+    "IncomingRule",
+    "IncomingSource",
+    "Lan",
+    "Mail",
+    "Notifications",
+    "Panel",
+    "Phone",
+    "Ports",
+    "Reading",
+    "Registration",
+    "Section",
+    "Settings",
+    "Syslog",
+    "Trunk",
+    "Updates",
+    "Uplink",
+    "UsbPhone",
+    "VirtualPhone",
+    "Watching",
+    "Web",
+    "Webhook",
+    "notes",
+    "parse",
+    "read",
+    "read_toml",
+]
 
+SectionT = TypeVar("SectionT", bound=Section)
+
+VERSION = migrations.LATEST
 MAX_UPLINKS = 8
 MAX_PHONES = 64
 MAX_FILE_BYTES = 1 << 20
@@ -46,130 +80,39 @@ MAX_PROBLEMS = 50
 """More are counted, not listed."""
 
 
-class Section(BaseModel):
-    """Base of all sections: frozen, and a word that is not known is an error, not ignored."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
-    )
-
-
-class Appliance(Section):
-    """What the box is called and where it stands. `country`: ISO 3166-1, such as GB."""
-
-    name: Name = "steadyline"
-    country: Country = Field(examples=["GB"])
-
-
-class Uplink(Section):
-    """One Internet channel. `slaac`: its router announces IPv6 (RFC 4862). `public_address`: what the
-    provider sees and has confirmed when the channel is behind NAT; else the box's own address counts."""
-
-    name: Name = Field(examples=["main"])
-    device: Device = Field(examples=["eth1"])
-    enabled: StrictBool = True
-    dhcp: StrictBool = False
-    slaac: StrictBool = False
-    addresses: tuple[AnyInterface, ...] = ()
-    gateways: tuple[AnyAddress, ...] = ()
-    resolvers: tuple[AnyAddress, ...] = ()
-    public_address: AnyAddress | None = None
-    metered: StrictBool = False
-
-
-class Lan(Section):
-    """The office side: hosts on these devices share the Internet through the box."""
-
-    devices: tuple[Device, ...] = ()
-
-
-class CallerIdRule(Section):
-    """For destinations that match `pattern` (Asterisk syntax), show `caller_id`."""
-
-    pattern: CallerPattern = Field(examples=["_4420XXXXXXX"])
-    caller_id: E164 = Field(examples=["442012345678"])
-
-
-class Registration(Section):
-    """A free SIP login that receives incoming calls (not the trunk's own, which cannot register)."""
-
-    login: Login = Field(examples=["123457"])
-    password: Annotated[Text, Field(repr=False, min_length=1, max_length=200, examples=["(its password)"])]
-    expires_s: Annotated[StrictInt, Field(ge=60, le=3600)] = 300
-
-
-class Trunk(Section):
-    """The provider's trunk, authorised by source address alone. `asterisk` holds lines of extensions.conf."""
-
-    server: Host = Field(examples=["sip.example.com"])
-    transport: Literal["udp", "tcp", "tls"] = "udp"
-    port: PortNumber | None = None
-    login: MaybeLogin = ""
-    default_caller_id: E164 = Field(examples=["442012345678"])
-    caller_ids: tuple[E164, ...] = ()
-    caller_id_rules: tuple[CallerIdRule, ...] = ()
-    asterisk: DialPlanLines = ""
-    confirm_number: Digits = "8888"
-    assert_identity: StrictBool = False
-    networks: tuple[AnyNetwork, ...] = ()
-    codecs: tuple[Literal["PCMA", "PCMU", "G722", "opus"], ...] = ("PCMA", "PCMU", "G722", "opus")
-    srtp: Literal["off", "offer", "require"] = "off"
-    session_expires_s: Annotated[StrictInt, Field(ge=90, le=7200)] = 1800
-    registration: Registration | None = None
-
-
-class IncomingRule(Section):
-    """Calls to `number` (empty: any) ring these phones."""
-
-    number: MaybeE164 = ""
-    phones: Annotated[tuple[Name, ...], Field(min_length=1, examples=[["desk"]])]
-
-
-class Phone(Section):
-    """One phone of the house. A virtual phone plays and records WAV files."""
-
-    name: Name = Field(examples=["desk"])
-    kind: Literal["virtual"] = Field(examples=["virtual"])
-    play: MaybePath = ""
-    record: MaybePath = ""
-    auto_answer: StrictBool = False
-
-
-class Watching(Section):
-    """How channels are watched. `stun_servers` are `host:port`; `hosts` answer to ping."""
-
-    hosts: tuple[AnyAddress, ...] = ()
-    stun_servers: tuple[HostPort, ...] = ()
-    active_interval_ms: Annotated[StrictInt, Field(ge=100, le=10_000)] = 200
-    standby_interval_ms: Annotated[StrictInt, Field(ge=200, le=60_000)] = 1000
-    metered_interval_ms: Annotated[StrictInt, Field(ge=1000, le=120_000)] = 15_000
-    failback_after_s: Annotated[float, Field(strict=True, ge=1, le=3600)] = 30.0
-    failback_max_wait_s: Annotated[float, Field(strict=True, ge=1, le=86_400)] = 3600.0
-
-
-class Ports(Section):
-    """UDP ports of the box towards the provider."""
-
-    sip: PortNumber = 5060
-    rtp_first: Annotated[StrictInt, Field(ge=1024, le=65534)] = 10_000
-    rtp_last: Annotated[StrictInt, Field(ge=1025, le=65535)] = 10_999
-
-
 class Settings(Section):
     """The whole appliance."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    appliance: Appliance
-    uplinks: Annotated[tuple[Uplink, ...], Field(min_length=1, max_length=MAX_UPLINKS)]
-    lan: Lan = Lan()
-    trunk: Trunk
-    incoming: tuple[IncomingRule, ...] = ()
-    phones: Annotated[tuple[Phone, ...], Field(max_length=MAX_PHONES)] = ()
-    watching: Watching = Watching()
-    ports: Ports = Ports()
+    TITLE: ClassVar = "Settings"
+
+    schema_version: Literal[2] = said("Schema", "The version of this file's form.", VERSION, alias="schema")
+    appliance: Appliance = said(Appliance.TITLE, Appliance.HELP)
+    uplinks: tuple[Uplink, ...] = said(Uplink.TITLE, Uplink.HELP, min_length=1, max_length=MAX_UPLINKS)
+    lan: Lan = said(Lan.TITLE, Lan.HELP, Lan())
+    trunk: Trunk = said(Trunk.TITLE, Trunk.HELP)
+    incoming: Incoming = said(Incoming.TITLE, Incoming.HELP, Incoming())
+    phones: tuple[Phone, ...] = said("Phones", "The phones that hang on the box.", (), max_length=MAX_PHONES)
+    dialling: Dialling = said(Dialling.TITLE, Dialling.HELP, Dialling())
+    calling: Calling = said(Calling.TITLE, Calling.HELP, Calling())
+    emergency: Emergency = said(Emergency.TITLE, Emergency.HELP, Emergency())
+    panel: Panel = said(Panel.TITLE, Panel.HELP, Panel())
+    notifications: Notifications = said(Notifications.TITLE, Notifications.HELP, Notifications())
+    web: Web = said(Web.TITLE, Web.HELP, Web())
+    updates: Updates = said(Updates.TITLE, Updates.HELP, Updates())
+    watching: Watching = said(Watching.TITLE, Watching.HELP, Watching())
+    ports: Ports = said(Ports.TITLE, Ports.HELP, Ports())
 
 
 # --- reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Settings, the schema of the file that they were read from, and what the owner should know of them."""
+
+    settings: Settings
+    schema: int
+    notes: tuple[str, ...]
 
 
 def parse(text: str, source: str) -> Settings:
@@ -177,22 +120,17 @@ def parse(text: str, source: str) -> Settings:
 
     At most MAX_FILE_BYTES are read, and never an error of another kind comes out.
     """
-    raw = _read_toml(text, source)
-    settings: Settings | None = None
-    errors: list[Any] = []
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False)
-    found = [refusals.explain(Settings, error) for error in errors[: 4 * MAX_PROBLEMS]]
-    # A section is not faulty by itself when something in it is.
-    inner = {place[:depth] for place, _, _ in found for depth in range(len(place))}
-    found = [fault for fault in found if fault[0] not in inner]
-    found += relations.faults(_parts(raw))
-    if found:
-        raise SettingsError(source, _problems(found, text))
-    assert settings is not None
-    return settings
+    return _parse(text, source)[0]
+
+
+def read(text: str, source: str) -> Reading:
+    """As `parse`, with what there is to say of a sound file."""
+    settings, schema = _parse(text, source)
+    said = notes(settings)
+    if schema < VERSION:
+        older = f"The file is of schema {schema} and was read as it was meant; this version writes {VERSION}."
+        said = (older, *said)
+    return Reading(settings, schema, said)
 
 
 def notes(settings: Settings) -> tuple[str, ...]:
@@ -203,7 +141,29 @@ def notes(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _read_toml(text: str, source: str) -> dict[str, Any]:
+def _parse(text: str, source: str) -> tuple[Settings, int]:
+    written = read_toml(text, source)
+    raw, moves = migrations.migrate(written)
+    settings: Settings | None = None
+    errors: list[Any] = []
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+    found = [refusals.explain(Settings, error) for error in errors[: 4 * MAX_PROBLEMS]]
+    # A section is not faulty by itself when something in it is.
+    inner = {place[:depth] for place, _, _ in found for depth in range(len(place))}
+    found = [fault for fault in found if fault[0] not in inner]
+    found += relations.faults(_parts(raw) if settings is None else _whole(settings))
+    if found:
+        here = [(migrations.back(place, moves), what, remedy) for place, what, remedy in found]
+        raise SettingsError(source, _problems(here, text))
+    assert settings is not None
+    return settings, written.get("schema", migrations.OLDEST)
+
+
+def read_toml(text: str, source: str) -> dict[str, Any]:
+    """TOML of a known schema, as it stands in the text. Raises SettingsError; within the bounds above."""
     problem = None
     if len(text) > MAX_FILE_BYTES or len(text.encode(errors="replace")) > MAX_FILE_BYTES:
         problem = Problem("file", 0, f"longer than {MAX_FILE_BYTES} bytes", "Shorten it")
@@ -215,7 +175,10 @@ def _read_toml(text: str, source: str) -> dict[str, Any]:
                 break
     if problem is None:
         try:
-            return tomllib.loads(text)
+            raw = tomllib.loads(text)
+            problem = _wrong_version(raw, text)
+            if problem is None:
+                return raw
         except RecursionError:
             problem = Problem("file", 0, "brackets are nested too deeply", "Mend the brackets")
         except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
@@ -259,29 +222,87 @@ def _line_in_block(key_line: str, number: int) -> int:
     return number - 1 if opened[2].strip() else number
 
 
+def _wrong_version(raw: dict[str, Any], text: str) -> Problem | None:
+    version = migrations.version(raw)
+    if version is not None and version <= VERSION:
+        return None
+    line = places(text).get(("schema",), 0)
+    if version is None:
+        return Problem("schema", line, "it is no version of a settings file", f"Write schema = {VERSION}")
+    return Problem(
+        "schema",
+        line,
+        f"the file is of schema {version}, and this version knows {VERSION} at most",
+        "Install the version that wrote it, or newer; changing the number does not help",
+    )
+
+
+AnyPhone = VirtualPhone | UsbPhone | AnalogPhone
+_PHONES: dict[str, type[AnyPhone]] = {
+    "virtual": VirtualPhone,
+    "usb": UsbPhone,
+    "analog": AnalogPhone,
+}
+
+
+def _phone_model(item: object) -> type[AnyPhone] | None:
+    return _PHONES.get(str(item.get("kind"))) if isinstance(item, dict) else None
+
+
+def _whole(settings: Settings) -> relations.Parts:
+    return relations.Parts(
+        uplinks=dict(enumerate(settings.uplinks)),
+        phones=dict(enumerate(settings.phones)),
+        rules=dict(enumerate(settings.incoming.rules)),
+        sources=dict(enumerate(settings.incoming.sources)),
+        registration=settings.incoming.registration,
+        lan=settings.lan,
+        trunk=settings.trunk,
+        dialling=settings.dialling,
+        calling=settings.calling,
+        emergency=settings.emergency,
+        panel=settings.panel,
+        notifications=settings.notifications,
+        web=settings.web,
+        ports=settings.ports,
+        phone_names=frozenset(phone.name for phone in settings.phones),
+    )
+
+
 def _parts(raw: dict[str, Any]) -> relations.Parts:
     """What is sound by itself, section by section."""
 
-    def sound(model: type[SectionT], value: object) -> SectionT | None:
+    def sound(model: type[SectionT] | None, value: object) -> SectionT | None:
         try:
-            return model.model_validate(value)
+            return model.model_validate(value) if model else None
         except ValidationError:
             return None
 
-    def several(key: str, model: type[SectionT], most: int) -> dict[int, SectionT]:
-        items = raw.get(key)
-        read = [sound(model, item) for item in items[:most]] if isinstance(items, list) else []
+    def several(
+        items: object, model: Callable[[Any], type[SectionT] | None], most: int
+    ) -> dict[int, SectionT]:
+        read = [sound(model(item), item) for item in items[:most]] if isinstance(items, list) else []
         return {number: item for number, item in enumerate(read) if item is not None}
 
     phones = raw.get("phones")
     phones = phones if isinstance(phones, list) else [phones]
     names = [phone.get("name") for phone in phones if isinstance(phone, dict)]
+    incoming = raw.get("incoming")
+    incoming = incoming if isinstance(incoming, dict) else {}
     return relations.Parts(
-        uplinks=several("uplinks", Uplink, MAX_UPLINKS),
-        phones=several("phones", Phone, MAX_PHONES),
-        incoming=several("incoming", IncomingRule, 1000),
+        uplinks=several(raw.get("uplinks"), lambda _: Uplink, MAX_UPLINKS),
+        phones=several(phones, _phone_model, MAX_PHONES),
+        rules=several(incoming.get("rules"), lambda _: IncomingRule, 1000),
+        sources=several(incoming.get("sources"), lambda _: IncomingSource, 32),
+        registration=sound(Registration, incoming.get("registration")),
         lan=sound(Lan, raw.get("lan", {})),
         trunk=sound(Trunk, raw.get("trunk")),
+        dialling=sound(Dialling, raw.get("dialling", {})),
+        calling=sound(Calling, raw.get("calling", {})),
+        emergency=sound(Emergency, raw.get("emergency", {})),
+        panel=sound(Panel, raw.get("panel", {})),
+        notifications=sound(Notifications, raw.get("notifications", {})),
+        web=sound(Web, raw.get("web", {})),
         ports=sound(Ports, raw.get("ports", {})),
         phone_names=frozenset(name for name in names if isinstance(name, str)),
     )

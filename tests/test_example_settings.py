@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.schema import notes, parse
+from gateway.schema import VirtualPhone, notes, parse
 
 EXAMPLE = Path(__file__).parent.parent / "image" / "settings.toml"
 
@@ -17,8 +17,9 @@ def test_example_is_sound_with_every_choice_taken() -> None:
     text = re.sub(r"(?m)^# (\[.*\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text())
     settings = parse(text, "settings.toml")
     assert settings.lan.devices == ("eth2",)
-    assert settings.trunk.registration is not None
-    assert settings.phones[0].record.endswith("{call}.wav")
+    assert settings.incoming.registration is not None
+    phone = settings.phones[0]
+    assert isinstance(phone, VirtualPhone) and phone.record.endswith("{call}.wav")
 
 
 def test_example_has_no_line_without_effect() -> None:

@@ -39,7 +39,7 @@ def test_rules_of_both_kinds_and_networks_of_the_owner() -> None:
 
 def test_without_a_login_to_register() -> None:
     text = (
-        EXAMPLE.replace("[trunk.registration]", "")
+        EXAMPLE.replace("[incoming.registration]", "")
         .replace('login = "free1001"', "")
         .replace('password = "free-secret"', "")
     )

@@ -35,7 +35,7 @@ def test_the_example_means_what_it_says() -> None:
     assert [u.name for u in read.uplinks] == ["main", "backup1"]
     assert str(read.uplinks[0].addresses[0]) == "203.0.113.2/30"
     assert str(read.uplinks[1].public_address) == "198.51.100.20"
-    assert read.trunk.registration and "free-secret" not in repr(read)
+    assert read.incoming.registration and "free-secret" not in repr(read)
     assert schema.notes(read) == ()
 
 
@@ -139,7 +139,14 @@ FAULTS = [
     ('"198.51.100.20"', '"0.0.0.0"', "uplinks.1.public_address", "0.0.0.0", "no address", "static"),
     ('"sip.provider.test"', '"sip:provider"', "trunk.server", "sip:", "host name", "sip.example.com"),
     ('"sip.provider.test"', '"192.0.2.300"', "trunk.server", "300", "host name", "sip.example.com"),
-    ('login = "trunk4444"', 'login = "free1001"', "trunk.registration.login", "", "cannot register", "free"),
+    (
+        'login = "trunk4444"',
+        'login = "free1001"',
+        "incoming.registration.login",
+        "",
+        "cannot register",
+        "free",
+    ),
     ('login = "trunk4444"', 'login = "a b"', "trunk.login", "a b", "SIP login", "123456"),
     ('"443069990100"', '"0306 999 0100"', "trunk.default_caller_id", "0306", "international", "country code"),
     ('"443069990100"', '"12"', "trunk.default_caller_id", '"12"', "international", "country code"),
@@ -178,18 +185,32 @@ FAULTS = [
         "address of main",
         "only",
     ),
-    ('password = "free-secret"', 'password = ""', "trunk.registration.password", "password", "empty", "Fill"),
+    (
+        'password = "free-secret"',
+        'password = ""',
+        "incoming.registration.password",
+        "password",
+        "empty",
+        "Fill",
+    ),
     (
         'phones = ["desk"]',
         'phones = ["attic"]',
-        "incoming.0.phones.0",
+        "incoming.rules.0.phones.0",
         "attic",
         "no phone attic",
         "[[phones]]",
     ),
-    ('phones = ["desk"]', "phones = []", "incoming.0.phones", "phones", "empty", "at least 1"),
-    ('phones = ["desk"]', 'phones = "desk"', "incoming.0.phones", "phones", "a list", "brackets"),
-    ('kind = "virtual"', 'kind = "fax"', "phones.0.kind", "fax", "'virtual' is needed", "one of"),
+    ('phones = ["desk"]', "phones = []", "incoming.rules.0.phones", "phones", "empty", "at least 1"),
+    ('phones = ["desk"]', 'phones = "desk"', "incoming.rules.0.phones", "phones", "a list", "brackets"),
+    (
+        'kind = "virtual"',
+        'kind = "fax"',
+        "phones.0.kind",
+        "fax",
+        "'virtual', 'usb' or 'analog' is needed",
+        "one of",
+    ),
     (
         'kind = "virtual"',
         'kind = "virtual"\nplay = "a.wav"',
@@ -199,8 +220,8 @@ FAULTS = [
         "/var",
     ),
     ("[[phones]]", "[phones]", "phones", "[phones]", "list of sections", "[[phones]]"),
-    ("schema = 1", "schema = 2", "schema", "schema", "1 is needed", "one of"),
-    ("schema = 1", "", "", "", "", ""),
+    ("schema = 2", "schema = 3", "schema", "schema", "knows 2 at most", "Install"),
+    ("schema = 2", "", "", "", "", ""),
 ]
 
 
@@ -234,7 +255,7 @@ MORE = [
     ),
     ('[lan]\ndevices = ["lan0", "wan1"]', "lan.devices.1", 2, "device of backup1"),
     ("lan = 3", "phones.0.lan", 1, "not known"),
-    ('[[incoming]]\nphones = ["desk"]', "incoming.1", 1, "appears twice"),
+    ('[[incoming.rules]]\nphones = ["desk"]', "incoming.rules.1", 1, "appears twice"),
     ('[[trunk.caller_id_rules]]\npattern = "_4"', "trunk.caller_id_rules.0.caller_id", 1, "is missing"),
     (
         '[[trunk.caller_id_rules]]\npattern = "4X"\ncaller_id = "442012345678"',
@@ -254,7 +275,7 @@ MORE = [
         3,
         "not among `caller_ids`",
     ),
-    ("[updates]\nx = 1", "updates", 1, "not known"),
+    ("[updates]\nx = 1", "updates.x", 2, "not known"),
 ]
 
 
@@ -281,7 +302,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         "uplinks.0.gateways.0",
         "uplinks.1.device",
         "trunk.port",
-        "incoming.0.phones.0",
+        "incoming.rules.0.phones.0",
         "phones.0.kind",
     ]
     lines = [line for _, line, _, _ in found]

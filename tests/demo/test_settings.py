@@ -27,4 +27,5 @@ def test_the_owners_line_shows_the_london_number() -> None:
     (line,) = patterns.parse_extensions(demo.trunk.asterisk)[0]
     assert line.caller_id == plan.LONDON_CALLER_ID
     assert [phone.name for phone in demo.phones] == [PHONE]
-    assert demo.phones[0].record == "/demo/desk-{call}.wav"
+    phone = demo.phones[0]
+    assert isinstance(phone, schema.VirtualPhone) and phone.record == "/demo/desk-{call}.wav"

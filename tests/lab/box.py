@@ -53,7 +53,7 @@ def settings_text(
 
     `record`: a directory; each call is recorded into `<phone>-<number of the call>.wav` there.
     """
-    lines = ["schema = 1", "", "[appliance]", 'name = "box"', 'country = "GB"', ""]
+    lines = ["schema = 2", "", "[appliance]", 'name = "box"', 'country = "GB"', ""]
     for up in plan.UPLINKS:
         lines += ["[[uplinks]]", f'name = "{up.name}"', f'device = "{up.device}"']
         if up.address is None:
@@ -70,12 +70,14 @@ def settings_text(
     lines += ["[[trunk.caller_id_rules]]", 'pattern = "_4420XXXXXXXX"']
     lines += [f'caller_id = "{plan.LONDON_CALLER_ID}"', ""]
     lines += [
-        "[trunk.registration]",
+        "[incoming.registration]",
         f'login = "{plan.FREE_LOGIN}"',
         f'password = "{plan.FREE_PASSWORD}"',
         "",
     ]
-    lines += ["[[incoming]]", 'phones = ["desk"]', ""]
+    lines += ["[[incoming.rules]]", 'phones = ["desk"]', ""]
+    # A laboratory makes more calls in an hour than an office in a week.
+    lines += ["[calling]", "parallel_calls = 128", "calls_per_hour = 10000", "minutes_per_day = 100000", ""]
     for name in phone_names(phones):
         lines += ["[[phones]]", f'name = "{name}"', 'kind = "virtual"']
         lines += [f'play = "{play}"'] if play else []
