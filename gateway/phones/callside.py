@@ -106,7 +106,18 @@ class HoldKey:
     on: bool
 
 
-CallEvent = Offered | Ringback | Sound | Answered | Told | Over | Became | Spoken | DialAll | HoldKey
+@dataclass(frozen=True, slots=True)
+class PickedUp:
+    """The answer to PickUp: this call rang elsewhere and is ours to Take; 0: nothing rings."""
+
+    call: int
+    caller: Caller
+    inside: bool = False
+
+
+CallEvent = (
+    Offered | PickedUp | Ringback | Sound | Answered | Told | Over | Became | Spoken | DialAll | HoldKey
+)
 
 
 # --- to the calls ---------------------------------------------------------------------------------
@@ -230,6 +241,18 @@ class SayState:
     """Speak the box's address and state."""
 
 
+@dataclass(frozen=True, slots=True)
+class PickUp:
+    """Take over a call that rings at another phone; answered by PickedUp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Somebody is at the box, and has dialled the digits that a page shows."""
+
+    digits: str
+
+
 LineAction = (
     Place
     | Take
@@ -246,4 +269,6 @@ LineAction = (
     | RingWith
     | Remember
     | SayState
+    | PickUp
+    | Present
 )
