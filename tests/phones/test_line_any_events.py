@@ -102,6 +102,8 @@ class House:
                 self.ringing = False
             case h.Reverse(on):
                 self.reversed = on
+            case _:
+                pass
 
     def check(self) -> None:
         line = self.line
