@@ -1,7 +1,6 @@
-"""Door to the places of the settings on the disk: the owner's file, the good copy, and the revisions that were
-confirmed. Law 16: what is to be kept is written in this order, entry, file, copy: gateway/settings/start.py
-tells from that what a power cut left. Calls block: keep them off the loop.
-"""
+"""Door to the places of the settings on the disk: the owner's file, the good copy, and the revisions that
+were confirmed. Law 16: what is to be kept is written in this order, entry, file, copy:
+gateway/settings/start.py tells from that what a power cut left. Calls block: keep them off the loop."""
 
 import contextlib
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import msgspec
 from gateway import schema
 from gateway.errors import DoorError, SettingsError
 from gateway.settings import start, store
+from gateway.settings.books import Revision
 from gateway.settings.start import AddEntry, CopyFile, DropEntry, Entry, Found, OpenVault, Step
 
 REVISIONS = "revisions"
@@ -19,17 +19,6 @@ MOST_REVISIONS = 50
 TRIAL = "trial.json"
 REFUSED_SUFFIX = ".refused"
 _MAX_ENTRY_BYTES = 2 * schema.MAX_FILE_BYTES
-
-
-class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One confirmed state. `at`: Unix seconds; `differences`: how many values it changed."""
-
-    revision: int
-    at: float
-    who: str
-    why: str
-    differences: int
-    text: str
 
 
 class _Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

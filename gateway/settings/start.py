@@ -8,8 +8,8 @@ between them shows in which of the three agree; a file that agrees with neither 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.changes import Origin
 from gateway.errors import SettingsError
+from gateway.status import Origin
 
 BY_HAND = "the settings file, edited by hand"
 

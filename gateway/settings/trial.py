@@ -1,5 +1,6 @@
-"""Law 17: a change is a trial. It is in force for a while, and kept only when the client that made it is heard
-again; else what was before returns by itself. One trial at a time; whoever edited an older state is told so.
+"""Law 17: a change is a trial. It is in force for a while, and kept only when the client that made it is
+heard again; else what was before returns by itself. One trial at a time; whoever edited an older state is
+told so.
 
 The table of the trial. It knows names and revisions, no texts: the keeper has those and performs the actions.
 """
