@@ -113,13 +113,15 @@ class AudioDevice:
 class Step:
     """`on_ms` of the sum of these frequencies, then `off_ms` of silence. `on_ms` 0: for ever.
 
-    `am_hz`: the first frequency is amplitude modulated by this one (`400*25` of ITU-T E.180 Sup. 2).
+    `am_hz`: the frequencies are amplitude modulated by this one (400x25 of ITU-T E.180 Sup. 2).
+    `relative_db`: louder or softer than the tone's level.
     """
 
     freqs_hz: tuple[float, ...]
     on_ms: int = 0
     off_ms: int = 0
     am_hz: float = 0.0
+    relative_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
