@@ -241,6 +241,25 @@ class Dial(Message, frozen=True, kw_only=True):
     digits: str
 
 
+class Lift(Message, frozen=True, kw_only=True):
+    """(calls) Lift the handset, as a hand would: dial tone, or the call that rings; HangUp puts it down."""
+
+    phone: str
+
+
+class Press(Message, frozen=True, kw_only=True):
+    """(calls) Press these keys one by one (0-9, *, #, A-D), as a hand would: to dial, or during a call."""
+
+    phone: str
+    keys: str
+
+
+class Flash(Message, frozen=True, kw_only=True):
+    """(calls) Press the hook for a moment (the R key)."""
+
+    phone: str
+
+
 class Answer(Message, frozen=True, kw_only=True):
     """(calls) Lift a ringing phone."""
 
@@ -327,6 +346,9 @@ Verb = (
     | ConfirmAddress
     | ObserveAddress
     | Dial
+    | Lift
+    | Press
+    | Flash
     | Answer
     | HangUp
     | Hold

@@ -80,11 +80,14 @@ class CallView(Frozen, frozen=True, kw_only=True):
 
 
 class PhoneView(Frozen, frozen=True, kw_only=True):
-    """One phone. `state`: idle, dialling, ringing, talking, gone."""
+    """One phone. `state`: idle, dialling, ringing, talking, gone; `hears`: the tone or the words that the box
+    plays into its ear now; `remote`: who is shown on it, or was dialled."""
 
     name: str
     kind: str
     state: str
+    hears: str = ""
+    remote: str = ""
 
 
 Origin = Literal[
