@@ -89,7 +89,7 @@ class Engine:
     def _serve(self, session: "_Session") -> None:
         collect_at = time.monotonic() + COLLECT_EVERY_S
         while True:
-            session.turn(LISTEN_MS if session.legs or session.ends.closing else IDLE_MS)
+            session.turn(LISTEN_MS if session.legs or session.ends.busy else IDLE_MS)
             while True:
                 try:
                     command = self._commands.get_nowait()
@@ -190,6 +190,8 @@ class _Session:
         """Look at what every leg has received; post suspicions of silence, and ends that are closed."""
         for end in self.ends.closed(now):
             self.post(values.EndClosed(end))
+        for end in self.ends.spoken(now):
+            self.post(values.EndSpoken(end))
         if not self.legs:
             return
         heard = [leg.heard() for leg in self.legs.values() if leg.has_media]
@@ -241,10 +243,19 @@ class _Session:
                 self._start(command)
             case values.OpenEnd():
                 self.ends.open(command.end, command.play, command.record)
-            case values.Play():
-                self.ends.get(command.end).play(command.path)
             case values.CloseEnd():
                 self.ends.close_one(command.end, time.monotonic())
+            case (
+                values.OpenDevice()
+                | values.Record()
+                | values.Play()
+                | values.PlayInto()
+                | values.HushEnd()
+                | values.MuteEnd()
+                | values.MixEnd()
+                | values.LinkEnds()
+            ):
+                self._perform_on_end(command)
             case values.Register():
                 self.paths.register(command)
             case values.KeepAlive():
@@ -253,6 +264,37 @@ class _Session:
                 leg = self.legs.get(command.leg)
                 if leg is not None and not leg.over:
                     self._perform_on(leg, command)
+
+    def _perform_on_end(
+        self,
+        command: values.OpenDevice
+        | values.Record
+        | values.Play
+        | values.PlayInto
+        | values.HushEnd
+        | values.MuteEnd
+        | values.MixEnd
+        | values.LinkEnds,
+    ) -> None:
+        ends = self.ends
+        match command:
+            case values.OpenDevice():
+                ends.open_device(command.end, command.capture, command.playback)
+            case values.Record():
+                ends.get(command.end).record(command.path)
+            case values.Play():
+                ends.get(command.end).play(command.path)
+            case values.PlayInto():
+                ends.sound(command.end, command.paths, command.loop, time.monotonic())
+            case values.HushEnd():
+                ends.hush(command.end)
+            case values.MuteEnd():
+                ends.get(command.end).mute(command.on)
+            case values.MixEnd():
+                ends.get(command.end).mix(command.on)
+            case values.LinkEnds():
+                one, other = ends.get(command.end), ends.get(command.other)
+                one.join(other) if command.on else one.part(other)
 
     def _perform_on(
         self,

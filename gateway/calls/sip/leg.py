@@ -7,7 +7,7 @@ import pjsua2 as pj
 
 from gateway.calls.quiet import Sample
 from gateway.calls.sip import values
-from gateway.calls.sip.audio import WavEnd
+from gateway.calls.sip.audio import End
 from gateway.calls.sip.paths import Account
 
 MOVE_FLAGS = pj.PJSUA_CALL_REINIT_MEDIA | pj.PJSUA_CALL_UPDATE_CONTACT | pj.PJSUA_CALL_UPDATE_VIA
@@ -39,7 +39,7 @@ class Leg(pj.Call):
         self.over = False
         self.has_media = False
         self._post = post
-        self._end: WavEnd | None = None
+        self._end: End | None = None
         self._audio: pj.AudioMedia | None = None
         self._media_index = -1
         self._confirmed = False
@@ -124,7 +124,7 @@ class Leg(pj.Call):
             parameters.statusCode = code
         self.hangup(parameters)
 
-    def connect(self, end: WavEnd | None) -> None:
+    def connect(self, end: End | None) -> None:
         """Join the audio to this end from now on, also after every re-creation; None parts them."""
         if self._audio is not None and self._end is not None and end is not self._end:
             self._end.part(self._audio)
@@ -191,7 +191,8 @@ class Leg(pj.Call):
                     rx_packets=self._rx_before,
                 )
             )
-            self._audio = self._end = None
+            self._let_go()
+            self._end = None
 
     def onStreamDestroyed(self, prm: pj.OnStreamDestroyedParam) -> None:
         """A new stream counts from 0 again: keep what this one has counted."""
@@ -199,9 +200,7 @@ class Leg(pj.Call):
             return
         self._rx_before += self._count()
         self.has_media = False
-        self._audio = None
-        if self._end is not None:
-            self._end.forget()
+        self._let_go()
 
     def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
         event = prm.e.body.tsxState
@@ -223,7 +222,7 @@ class Leg(pj.Call):
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         info = self.getInfo()
-        self._audio = None
+        self._let_go()
         state: values.MediaState = "lost"
         codec = ""
         for media in info.media:
@@ -239,6 +238,12 @@ class Leg(pj.Call):
         if self._audio is not None and self._end is not None:
             self._end.join(self._audio)
         self._post(values.LegMedia(self.number, state, codec))
+
+    def _let_go(self) -> None:
+        """The bridge has parted this audio from its end by itself, or it is to be joined anew."""
+        if self._audio is not None and self._end is not None:
+            self._end.forget(self._audio)
+        self._audio = None
 
     def onDtmfDigit(self, prm: pj.OnDtmfDigitParam) -> None:
         self._post(values.LegDigit(self.number, str(prm.digit)))

@@ -107,6 +107,65 @@ class OpenEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDevice:
+    """An end named `end` that is a sound device, by its ALSA names."""
+
+    end: str
+    capture: str
+    playback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An end records what it hears into this file from now on."""
+
+    end: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayInto:
+    """Play WAV files into the ear of an end, in place of any other; what does not loop is answered by
+    EndSpoken. What is heard of calls is heard as well. A file that is missing is left out."""
+
+    end: str
+    paths: tuple[str, ...]
+    loop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HushEnd:
+    """Play nothing into the ear of an end."""
+
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteEnd:
+    """Nobody hears this end, or all do again."""
+
+    end: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MixEnd:
+    """All that this end hears hear each other (three-way), or not any more."""
+
+    end: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnds:
+    """Two ends hear each other, or not any more."""
+
+    end: str
+    other: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Play:
     """An end speaks another file from now on; its recording goes on."""
 
@@ -166,7 +225,14 @@ Command = (
     | HoldLeg
     | SendDigits
     | OpenEnd
+    | OpenDevice
+    | Record
     | Play
+    | PlayInto
+    | HushEnd
+    | MuteEnd
+    | MixEnd
+    | LinkEnds
     | CloseEnd
     | Connect
     | Disconnect
@@ -296,6 +362,13 @@ class EndClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class EndSpoken:
+    """What was played into this end once is over."""
+
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """The registrar's answer; `code` 200 with `expires_s` > 0 means that calls come in here."""
 
@@ -335,6 +408,7 @@ Event = (
     | LegSpoke
     | LegDigit
     | EndClosed
+    | EndSpoken
     | Registered
     | KeptAlive
     | CommandFailed
