@@ -40,6 +40,7 @@ STEPS: Final[dict[int, Migration]] = {
 """From version -> what is to be done. The newest version is the one after the last."""
 
 LATEST: Final = max(STEPS) + 1
+ALL_MOVES: Final = tuple(move for step in sorted(STEPS) for move in STEPS[step].moves)
 
 
 def version(raw: Raw) -> int | None:
@@ -70,6 +71,14 @@ def back(place: Place, made: tuple[Move, ...]) -> Place:
     for move in reversed(made):
         if place[: len(move.new)] == move.new:
             place = (*move.old, *place[len(move.new) :])
+    return place
+
+
+def forth(place: Place, made: tuple[Move, ...]) -> Place:
+    """Where a place of the file that was read stands in the new form."""
+    for move in made:
+        if place[: len(move.old)] == move.old:
+            place = (*move.new, *place[len(move.old) :])
     return place
 
 

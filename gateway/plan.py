@@ -40,7 +40,11 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
         )
         if registration
         else None,
-        incoming=tuple(IncomingRule(number=r.number, phones=r.phones) for r in settings.incoming.rules),
+        # The rule for any number counts only where there is none for the number itself.
+        incoming=tuple(
+            IncomingRule(number=r.number, phones=r.phones)
+            for r in sorted(settings.incoming.rules, key=lambda rule: not rule.number)
+        ),
         phones=tuple(
             PhonePlan(name=p.name, kind=p.kind, play=p.play, record=p.record, auto_answer=p.auto_answer)
             for p in settings.phones

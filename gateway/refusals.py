@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 from gateway.places import Place
 from gateway.relations import Fault
+from gateway.section import Section, sections_in
 
-Model = Any
-"""A class with `model_fields`: pydantic itself stays behind schema.py."""
+Model = type[Section]
 
 _WORDS: dict[str, tuple[str, str]] = {
     "string_type": ("text is needed", "Write it in quotes"),
@@ -73,15 +73,8 @@ def _models_at(root: Model, place: Place) -> list[Model]:
         if isinstance(part, int):
             continue
         found = [field for model in here if (field := _fields(model).get(part)) is not None]
-        here = list(dict.fromkeys(model for field in found for model in _models_in(field.annotation)))
+        here = list(dict.fromkeys(model for field in found for model in sections_in(field.annotation)))
     return here
-
-
-def _models_in(annotation: Any) -> list[Model]:
-    """The sections that an annotation is made of: itself, or in tuple[..., ...], in `| None`, or a union."""
-    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [found for part in get_args(annotation) for found in _models_in(part)]
 
 
 def _tags(models: list[Model]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import ValidationError
 
 from gateway import migrations, patterns, refusals, relations
+from gateway.bounds import MAX_FILE_BYTES, MAX_LINE_LENGTH, MAX_PROBLEMS
 from gateway.errors import Problem, SettingsError
 from gateway.places import Place, places
 from gateway.section import Section, said
@@ -33,6 +34,11 @@ from gateway.section_trunk import (
 )
 
 __all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PHONES",
+    "MAX_PROBLEMS",
+    "MAX_UPLINKS",
+    "VERSION",
     "AnalogPhone",
     "Appliance",
     "CallerIdRule",
@@ -73,11 +79,6 @@ SectionT = TypeVar("SectionT", bound=Section)
 VERSION = migrations.LATEST
 MAX_UPLINKS = 8
 MAX_PHONES = 64
-MAX_FILE_BYTES = 1 << 20
-MAX_LINE_LENGTH = 2000
-"""TOML readers take time that grows with the square of a dotted key: longer lines are refused unread."""
-MAX_PROBLEMS = 50
-"""More are counted, not listed."""
 
 
 class Settings(Section):

@@ -3,7 +3,7 @@ them. Forms, JSON Schema, the reference page and the masking of secrets come fro
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticUndefined
@@ -53,3 +53,10 @@ def said(
     if choices:
         hints["x-choices"] = dict(choices)
     return Field(default, title=label, description=help, json_schema_extra=hints or None, **constraints)
+
+
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """The sections that a field's type is made of: itself, or in tuple[..., ...], in `| None`, or a union."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in sections_in(part)]

@@ -1,0 +1,9 @@
+"""What a settings file may cost to read. Whoever takes in a text looks here first, and need not load the schema."""
+
+from typing import Final
+
+MAX_FILE_BYTES: Final = 1 << 20
+MAX_LINE_LENGTH: Final = 2000
+"""TOML readers take time that grows with the square of a dotted key: longer lines are refused unread."""
+MAX_PROBLEMS: Final = 50
+"""More are counted, not listed."""

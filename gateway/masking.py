@@ -1,0 +1,169 @@
+"""Law 19: secrets go in and never come out. A text of settings that leaves the box bears KEPT in the place of
+each secret; in a text that comes in, KEPT stands for the secret that is in force at that place. Pure.
+
+A secret that was commented out is a secret still: its line in the comments is treated alike.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+from gateway import migrations, tomltext
+from gateway.changes import KEPT
+from gateway.errors import Problem, SettingsError
+from gateway.places import Pair, Place, outline, places
+from gateway.schema import Settings, read_toml
+from gateway.section import Section, sections_in
+
+_ANY: Final = "*"
+
+
+def secret_paths(text: str) -> tuple[str, ...]:
+    """The dotted paths at which a text has secrets.
+
+    Raises SettingsError when it is no TOML of a known schema.
+    """
+    return tuple(tomltext.path(pair.place) for pair in _secret_pairs(text))
+
+
+def is_secret(path: str) -> bool:
+    """Is what stands at this dotted path a secret? Paths of older schemas count too."""
+    try:
+        parts = tomltext.parts(path)
+    except ValueError:
+        return False
+    return any(_fits(parts, secret) for secret in _secrets())
+
+
+def masked(text: str) -> str:
+    """The text with KEPT for each secret, and all else as it is. Raises SettingsError as `secret_paths`."""
+    kept = tomltext.value(KEPT)
+    spans = [(pair.value_start, pair.value_end) for pair in _secret_pairs(text)]
+    spans += [(start, end) for start, end, _ in _in_comments(text)]
+    return _replaced(text, [(start, end, kept) for start, end in spans])
+
+
+def unmasked(text: str, in_force: str) -> str:
+    """The text with the secrets of `in_force` (empty: there are no settings) for each KEPT.
+
+    Raises SettingsError that names every place where nothing is in force, or as `secret_paths`.
+    """
+    pairs = _secret_pairs(text)
+    known, forgotten = _values(in_force), _forgotten(in_force)
+    moves = migrations.migrate(tomllib.loads(text))[1]
+    lines: dict[Place, int] | None = None
+    found: list[tuple[int, int, str]] = []
+    problems: list[Problem] = []
+    for pair in pairs:
+        if _read(text, pair) != KEPT:
+            continue
+        secret = known.get(migrations.forth(pair.place, moves))
+        if secret is None:
+            lines = places(text) if lines is None else lines
+            what = f"{KEPT} stands for a secret, and none is in force here"
+            path = tomltext.path(pair.place)
+            problems.append(Problem(path, lines.get(pair.place, 0), what, "Write the secret itself"))
+        else:
+            found.append((pair.value_start, pair.value_end, tomltext.value(secret)))
+    if problems:
+        raise SettingsError("settings", tuple(problems))
+    for start, end, masked_line in _in_comments(text):
+        if originals := forgotten.get(masked_line):
+            found.append((start, end, originals.pop(0)))
+    return _replaced(text, found)
+
+
+def _secret_pairs(text: str) -> list[Pair]:
+    read_toml(text, "settings")
+    secrets = _secrets()
+    return [
+        pair
+        for pair in outline(text).pairs
+        # Whatever stands in a secret's place is one, even if it is no text, as in a file that was refused.
+        if any(_fits(pair.place[: len(secret)], secret) for secret in secrets)
+        and not any(_fits(pair.table[: len(secret)], secret) for secret in secrets)
+    ]
+
+
+def _in_comments(text: str) -> list[tuple[int, int, str]]:
+    """Where a secret was commented out: the characters of its value, and the comment as it looks masked."""
+    found = []
+    for start, end in outline(text).comments:
+        comment = text[start:end]
+        if match := _commented().match(comment):
+            masked_line = comment[: match.start(1)] + tomltext.value(KEPT) + comment[match.end(1) :]
+            found.append((start + match.start(1), start + match.end(1), masked_line))
+    return found
+
+
+def _forgotten(in_force: str) -> dict[str, list[str]]:
+    """What stands for the masked comments of `in_force`, in their order."""
+    found: dict[str, list[str]] = {}
+    for start, end, masked_line in _in_comments(in_force) if in_force else ():
+        found.setdefault(masked_line, []).append(in_force[start:end])
+    return found
+
+
+def _values(in_force: str) -> dict[Place, str]:
+    """The secrets in force, by their places in the newest schema."""
+    if not in_force:
+        return {}
+    raw, _ = migrations.migrate(read_toml(in_force, "settings in force"))
+    found: dict[Place, str] = {}
+
+    def walk(value: Any, place: Place) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, (*place, key))
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                walk(inner, (*place, number))
+        elif isinstance(value, str) and value and any(_fits(place, secret) for secret in _secrets()):
+            found[place] = value
+
+    walk(raw, ())
+    return found
+
+
+def _read(text: str, pair: Pair) -> object:
+    return tomllib.loads(f"v = {text[pair.value_start : pair.value_end]}")["v"]
+
+
+def _replaced(text: str, spans: list[tuple[int, int, str]]) -> str:
+    for start, end, value in sorted(spans, reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def _fits(place: Sequence[str | int], secret: Place) -> bool:
+    return len(place) == len(secret) and all(
+        there in (here, _ANY) for here, there in zip(place, secret, strict=True)
+    )
+
+
+@cache
+def _secrets() -> tuple[Place, ...]:
+    """Every place of a secret, in this schema and in older ones; _ANY stands for an item of a list."""
+    now = tuple(dict.fromkeys(_below(Settings, ())))
+    before = [migrations.back(place, migrations.ALL_MOVES) for place in now]
+    return tuple(dict.fromkeys((*now, *before)))
+
+
+@cache
+def _commented() -> re.Pattern[str]:
+    names = "|".join(sorted({re.escape(str(place[-1])) for place in _secrets()}))
+    return re.compile(
+        rf"""#[#\s]*(?:[\w."'-]+\s*\.\s*)?["']?(?:{names})["']?\s*=\s*("(?:\\.|[^"\\])*"|'[^']*'|[^\s#]+)"""
+    )
+
+
+def _below(section: type[Section], place: Place) -> Iterator[Place]:
+    for name, info in section.model_fields.items():
+        here = (*place, info.alias or name)
+        if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-secret"):
+            yield here
+        several = "tuple" in str(info.annotation)
+        for inner in sections_in(info.annotation):
+            yield from _below(inner, (*here, _ANY) if several else here)
