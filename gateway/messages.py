@@ -70,13 +70,30 @@ class IncomingRule(Frozen, frozen=True, kw_only=True):
 
 
 class PhonePlan(Frozen, frozen=True, kw_only=True):
-    """One phone to serve. `kind` is `virtual` here; hardware kinds add their own fields."""
+    """One phone to serve. Empty words: there is none; hardware kinds add their own fields."""
 
     name: str
-    kind: Literal["virtual"]
+    kind: Literal["virtual", "usb", "analog"]
+    label: str = ""
+    extension: str = ""
+    hotline: str = ""
+    hotline_after_s: float = 0.0
+    may_refuse: bool = True
+    may_call: Literal["rules", "anything", "pin", "inside"] = "rules"
     play: str = ""
     record: str = ""
     auto_answer: bool = False
+
+
+class DiallingPlan(Frozen, frozen=True, kw_only=True):
+    """How all phones dial. `codes`: (star code, its name as in the settings); none: the usual ones."""
+
+    first_digit_s: float = 20.0
+    next_digit_s: float = 4.0
+    stutter_on_backup: bool = False
+    forward_outside: bool = False
+    codes: tuple[tuple[str, str], ...] = ()
+    language: str = "en"
 
 
 class TrunkPlan(Message, frozen=True, kw_only=True):
@@ -98,6 +115,7 @@ class TrunkPlan(Message, frozen=True, kw_only=True):
     registration: Registration | None
     incoming: tuple[IncomingRule, ...]
     phones: tuple[PhonePlan, ...]
+    dialling: DiallingPlan = DiallingPlan()
     sip_port: int
     rtp_ports: tuple[int, int]
     recordings: str

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 
 from gateway import patterns
-from gateway.messages import CallerIdRule, IncomingRule, PhonePlan, Registration, Server, TrunkPlan
+from gateway.messages import (
+    CallerIdRule,
+    DiallingPlan,
+    IncomingRule,
+    PhonePlan,
+    Registration,
+    Server,
+    TrunkPlan,
+)
 from gateway.schema import Settings, Trunk
 
 
@@ -46,9 +54,29 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
             for r in sorted(settings.incoming.rules, key=lambda rule: not rule.number)
         ),
         phones=tuple(
-            PhonePlan(name=p.name, kind=p.kind, play=p.play, record=p.record, auto_answer=p.auto_answer)
+            PhonePlan(
+                name=p.name,
+                kind=p.kind,
+                label=p.label,
+                extension=p.extension,
+                hotline=p.hotline,
+                hotline_after_s=p.hotline_after_s,
+                may_refuse=p.do_not_disturb,
+                may_call=p.may_call,
+                play=p.play,
+                record=p.record,
+                auto_answer=p.auto_answer,
+            )
             for p in settings.phones
             if p.kind == "virtual"
+        ),
+        dialling=DiallingPlan(
+            first_digit_s=settings.dialling.first_digit_s,
+            next_digit_s=settings.dialling.next_digit_s,
+            stutter_on_backup=settings.dialling.stutter_on_backup,
+            forward_outside=settings.dialling.forward_outside,
+            codes=tuple((code, name) for name, code in settings.dialling.codes if code),
+            language=settings.appliance.language,
         ),
         sip_port=settings.ports.sip,
         rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),
