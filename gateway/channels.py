@@ -1,6 +1,6 @@
 """The uplinks room as the daemon runs it: its doors opened, its loop, and its words put into the hub's.
 
-Decides nothing: gateway/uplinks/watch.py does.
+Decides nothing: gateway/uplinks/watch.py does, also what becomes of new settings.
 """
 
 import asyncio
@@ -30,11 +30,39 @@ from gateway.uplinks.watch import (
     Picture,
     PictureChanged,
     ServersKnown,
+    SettingsApplied,
     Switched,
     Watch,
 )
 
 log = logging.getLogger("gateway.uplinks")
+
+
+class Clients:
+    """The DHCP clients, each in a task of its own. `remembered`: which address to ask for first."""
+
+    def __init__(
+        self, inbox: Inbox[Input], sockets: PacketSockets, remembered: Callable[[str], IPv4Address | None]
+    ) -> None:
+        self._inbox = inbox
+        self._sockets = sockets
+        self._remembered = remembered
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """They live in `tasks`."""
+        self._tasks = tasks
+
+    def follow(self, uplinks: Mapping[str, str]) -> None:
+        """Serve exactly these devices (each with the name of its uplink); who is served goes on."""
+        assert self._tasks is not None, "open() comes first"
+        for device in set(self._running) - set(uplinks):
+            self._running.pop(device).cancel()
+        for device, name in uplinks.items():
+            if device not in self._running:
+                client = Dhcp(self._inbox, device, self._remembered(name), self._sockets)
+                self._running[device] = self._tasks.create_task(client.run(), name=f"dhcp {device}")
 
 
 class Channels:
@@ -55,14 +83,11 @@ class Channels:
             sockets=sockets,
         )
         self._prober = Prober(inbox)
-        self._dhcp = [
-            Dhcp(inbox, u.device, _lease(building.ledger, u.name), sockets)
-            for u in settings.uplinks
-            if u.enabled and u.dhcp
-        ]
+        self._ledger = building.ledger
+        self._clients = Clients(inbox, sockets, lambda name: _lease(self._ledger, name))
         self._watch = Watch(
             settings,
-            Doors(self._kernel, Nft(), self._prober, Resolver()),
+            Doors(self._kernel, Nft(), self._prober, Resolver(), self._clients),
             inbox,
             _confirmed(building.ledger),
             self._heard,
@@ -80,13 +105,24 @@ class Channels:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._kernel.run(), name="kernel")
-                for client in self._dhcp:
-                    tasks.create_task(client.run(), name="dhcp")
+                self._clients.open(tasks)
+                self._clients.follow(
+                    {u.device: u.name for u in self._settings.uplinks if u.enabled and u.dhcp}
+                )
                 tasks.create_task(self._remember(), name="remember")
                 tasks.create_task(self._watch.run(), name="watch")
         finally:
             self._prober.close()
             await self._kernel.close()
+
+    async def apply(self, settings: Settings) -> None:
+        """Put other settings in force while everything runs: as a difference, so that what they leave as it
+        is goes on untouched. Calls leave first what is about to change, which may take some seconds. Returns
+        once routes and guard have been read back; the calls process is told its new plan at that moment.
+
+        Raises GatewayError when it cannot be done; then the old settings are in force.
+        """
+        await self._watch.apply(settings)
 
     async def _remember(self) -> None:
         """Keep the servers that were found, off the loop: a card may take its time."""
@@ -104,6 +140,11 @@ class Channels:
             case ServersKnown(found):
                 self._found.put_nowait(found)
                 self._post(PlanChanged(plan.trunk_plan(self._settings, found, self._recordings)))
+            case SettingsApplied(settings, found):
+                self._settings = settings
+                if found:
+                    self._found.put_nowait(found)
+                self._post(PlanChanged(plan.trunk_plan(settings, found, self._recordings)))
             case Switched():
                 log.info(
                     "Switched to %s",
@@ -153,6 +194,7 @@ class Channels:
 
     def confirmed(self, ledger: Ledger) -> None:
         """The ledger is new."""
+        self._ledger = ledger
         self._watch.confirmed(_confirmed(ledger))
 
 

@@ -34,6 +34,7 @@ from gateway.messages import (
     TrunkPlan,
 )
 from gateway.plan import trunk_plan
+from gateway.schema import Settings
 from gateway.service import Service, log_to_journal_or_stderr
 from gateway.settings.confirmations import Ledger
 from gateway.status import PhoneView, UplinkStatus
@@ -70,12 +71,17 @@ class FakeUplinks:
     observed: dict[str, str] = field(default_factory=dict)
     admitted: set[str] = field(default_factory=set)
     rescuing: list[bool] = field(default_factory=list)
+    applied: list[Settings] = field(default_factory=list)
     confirmed_names: set[str] = field(default_factory=lambda: {"main"})
     quiet: list[MediaQuiet] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     stands: bool = True
     silent: bool = False
+
+    async def apply(self, settings: Settings) -> None:
+        await asyncio.sleep(0)
+        self.applied.append(settings)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -44,6 +44,12 @@ class Announced:
         self._ways: list[Way] = []
         self._told: dict[str, RouterSeen] = {}
 
+    def follow(self, devices: Iterable[str]) -> None:
+        """Of these alone from now on; what is new is told anew."""
+        self.devices = tuple(devices)
+        self.due_s = 0.0
+        self._told = {device: seen for device, seen in self._told.items() if device in self.devices}
+
     def listed(self, routes: Iterable[Any], names: Mapping[int, str], now: float) -> None:
         """Take in the IPv6 routes of table main, as pyroute2 reads them; `names` are devices by index."""
         self.due_s = now + LIST_AGAIN_S

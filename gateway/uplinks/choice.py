@@ -4,7 +4,8 @@ place to go to; and a provider that is silent everywhere is no reason to move.
 Which uplink carries the trunk and which the Internet, from the views that health gives, in the owner's order.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from gateway.errors import RefusedError
 from gateway.messages import PathState
@@ -102,6 +103,8 @@ class Choice:
         self._patient_until = 0.0
         self._measure_at = now
         self._moving: frozenset[str] = frozenset()
+        self._leaving: frozenset[str] = frozenset()
+        self._reordered = False
         self.carrier = adopted
         """The uplink of the trunk; it stays when it fails and no other one is fit. Empty: none yet."""
         self.internet = internet
@@ -134,7 +137,9 @@ class Choice:
             return "fit" if self.active else "unfit"
         if not self.active:
             return "fit" if view.trunk == "fit" else "unfit"
-        if view.trunk == "unfit" or view.state in ("degraded", "probing") or uplink in self._moving:
+        if uplink in self._moving | self._leaving:
+            return "leave"
+        if view.trunk == "unfit" or view.state in ("degraded", "probing"):
             return "leave"
         return "fit"
 
@@ -160,6 +165,33 @@ class Choice:
                 else "See `gatewayctl uplinks`, and try again when it is up"
             )
             raise RefusedError(f"calls cannot go by {uplink}: {reason}", where=uplink, remedy=remedy)
+
+    # --- new settings ---
+
+    def leave(self, uplinks: frozenset[str]) -> None:
+        """What these carry goes to others, if there are any: they are about to change. Replaces what was said
+        before; takes effect with the next event."""
+        self._leaving = uplinks
+
+    def follow(self, watching: Watching, names: Mapping[str, str], order: tuple[str, ...]) -> None:
+        """The owner has changed the uplinks: `names` gives the new name of each that stays, `order` all new
+        names in his order. What is known of those that stay is kept; Views of all come next."""
+        self._watching = watching
+        self._leaving = frozenset()
+        before = [names[view.name] for view in self._views if view.name in names]
+        self._reordered = before != [name for name in order if name in before]
+        self._views = tuple(replace(v, name=names[v.name]) for v in self._views if v.name in names)
+        self._views = tuple(sorted(self._views, key=lambda view: order.index(view.name)))
+        self._calls = {names.get(name, name): count for name, count in self._calls.items()}
+        self._dampers = {names[name]: damper for name, damper in self._dampers.items() if name in names}
+        self._damped = frozenset(names[name] for name in self._damped if name in names)
+        self._moving = frozenset(names[name] for name in self._moving if name in names)
+        self._lost = frozenset(names[name] for name in self._lost if name in names)
+        self._peace_since = {names[name]: s for name, s in self._peace_since.items() if name in names}
+        self.internet = tuple(names[name] for name in self.internet if name in names)
+        self.carrier = names.get(self.carrier, "")
+        self.ordered = names.get(self.ordered, "")
+        self._verified_for = names.get(self._verified_for, "")
 
     # --- the machine ---
 
@@ -214,8 +246,8 @@ class Choice:
         suppressed = {name for name, damper in self._dampers.items() if damper.suppressed}
         # The last one that works is never held back, whatever it did.
         for good in (
-            {v.name for v in self._views if v.trunk != "unfit"},
-            {v.name for v in self._views if v.internet != "unfit"},
+            {v.name for v in self._views if v.trunk != "unfit" and v.name not in self._leaving},
+            {v.name for v in self._views if v.internet != "unfit" and v.name not in self._leaving},
         ):
             if good and good <= suppressed:
                 steadiest = min(good, key=lambda name: self._dampers[name].penalty(now))
@@ -248,7 +280,7 @@ class Choice:
         return [Measure(v.name) for v in self._views if v.trunk == "fit" and v.mos is None]
 
     def _choose_trunk(self, now: float) -> list[Action]:
-        fit = [v for v in self._views if v.trunk == "fit" and v.name not in self._damped]
+        fit = [v for v in self._views if v.trunk == "fit" and v.name not in self._damped | self._leaving]
         carrier = self._view(self.carrier)
         ordered = self._view(self.ordered)
         if ordered is not None and self._order_is_new and ordered.trunk == "fit":
@@ -263,6 +295,9 @@ class Choice:
             fresh = [v for v in fit if v is not carrier]
             if not fresh:
                 return []
+            if carrier.name in self._leaving:
+                cause = f"the settings of {carrier.name} change"
+                return self._carry(fresh[0], cause, failed=False, now=now)
             if carrier.state == "no_trunk" and (waiting := self._outage_ends(carrier, now)) is not None:
                 return waiting
             return self._carry(fresh[0], _CAUSES[carrier.state].format(carrier.name), failed=True, now=now)
@@ -279,6 +314,9 @@ class Choice:
         silent on all others too."""
         if carrier is None:
             return False
+        if carrier.name in self._leaving:
+            barred = self._damped | self._leaving
+            return not any(v.trunk == "fit" and v.name not in barred for v in self._views)
         if carrier.trunk != "unfit" or carrier.state in ("suspect", "damped"):
             return True
         return carrier.state == "no_trunk" and not any(v.trunk == "fit" for v in self._views)
@@ -336,7 +374,8 @@ class Choice:
             if self._calls.get(carrier.name, 0) and now < latest:
                 self._wake(latest)
                 continue
-            return self._carry(view, f"{view.name} has been steady again", failed=False, now=now)
+            why = "comes first now, by the owner's order" if self._reordered else "has been steady again"
+            return self._carry(view, f"{view.name} {why}", failed=False, now=now)
         return []
 
     def _carry(self, view: View, cause: str, *, failed: bool, now: float) -> list[Action]:
@@ -345,6 +384,7 @@ class Choice:
         self.carrier = view.name
         self._peace_since.clear()
         self._verified_for = ""
+        self._reordered = False
         silent_s = max(0.0, now - old.silent_since_s) if old is not None and failed else 0.0
         return [Carry(view.name, before, failed, cause, silent_s)]
 
@@ -356,6 +396,7 @@ class Choice:
 
     def _choose_internet(self, now: float) -> list[Action]:
         pool = [v for v in self._views if v.internet == "fit" or self._may_recover(v)]
+        pool = [v for v in pool if v.name not in self._leaving] or pool
         pool.sort(key=lambda v: v.name in self._damped)
         current = self._view("".join(self.internet[:1]))
         if not pool or (current is None and self._await_earlier(pool[0], now)):

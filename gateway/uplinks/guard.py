@@ -136,9 +136,10 @@ def contents(plan: KernelPlan) -> Guard:
         sets["probe_marks"].add((path.device, str(probe_mark(path.index))))
         if path.admitted:
             sets[f"admitted{path.address.version}"].add(pair)
-    first, last = plan.rtp_ports
-    sets["sip_ports"] = {(str(plan.sip_port),), (str(plan.sip_port + 1),)}
-    sets["call_ports"] = {(r,) for r in _port_ranges((plan.sip_port, plan.sip_port + 1), (first, last))}
+    ports = ((plan.sip_port, plan.rtp_ports), *plan.old_ports)
+    signalling = [(sip, sip + 1) for sip, _ in ports]  # TLS has the next one
+    sets["sip_ports"] = {(str(port),) for pair in signalling for port in pair}
+    sets["call_ports"] = {(r,) for r in _port_ranges(*signalling, *(rtp for _, rtp in ports))}
     nat = _nat(plan)
     closed = {p.device for p in plan.paths if nat and p.address.version == 4 and not p.admitted}
     return Guard({name: frozenset(elements) for name, elements in sets.items()}, nat, frozenset(closed))

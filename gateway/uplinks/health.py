@@ -189,6 +189,33 @@ class Health:
             ),
         )
 
+    def adjust(
+        self,
+        name: str,
+        device: str,
+        watching: Watching,
+        now: float,
+        *,
+        enabled: bool,
+        dhcp: bool,
+        metered: bool,
+        slaac: bool,
+    ) -> None:
+        """New settings: the line keeps its history, unless it is on another device now."""
+        if device != self._device:
+            self._device = device
+            self._link = LinkSeen(device, present=False, up=False, carrier=False)
+            self._addresses = AddressesSeen(device, frozenset())
+        self._watching = watching
+        self._enabled, self._dhcp, self._slaac, self._metered = enabled, dhcp, slaac, metered
+        self._repace(now)
+        if name != self.name:
+            self.name = name
+            self._schedule.rename(name)
+            for reach in (self._internet, self._provider) if self._running else ():
+                if reach.state in ("fresh", "suspect"):
+                    self._burst(reach, now)
+
     # --- the machine ---
 
     def receive(self, event: Event | None, now: float) -> list[Action]:

@@ -4,8 +4,8 @@ Nothing is flushed that has no better way to go.
 The hand of the room's loop: it holds no opinion, only the last plan.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.errors import DoorError
@@ -46,6 +46,13 @@ class Kernel(Protocol):
     async def set_link_up(self, device: str) -> None:
         """Bring the device up."""
 
+    async def watch(self, devices: Sequence[str], lan: Sequence[str], announced: Sequence[str]) -> None:
+        """Tell of exactly these from now on, and first what is on those that are new. `lan`: the office's;
+        `announced`: those where routers announce IPv6."""
+
+    def borne(self) -> Mapping[str, frozenset[Interface]]:
+        """The addresses that we put on devices, in this life or an earlier one."""
+
     async def flush_conntrack(self, index: int) -> None:
         """Forget the connections of uplink `index`."""
 
@@ -62,11 +69,14 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What an earlier run left: trunk and Internet by device, the next hop and address of each device."""
+    """What an earlier run left: trunk and Internet by device; index, next hop and IPv4 address of
+    devices; the addresses that it put on them."""
 
-    trunk: str
-    internet: tuple[str, ...]
-    leases: Mapping[str, tuple[Address | None, Address]]
+    trunk: str = ""
+    internet: tuple[str, ...] = ()
+    indexes: Mapping[str, int] = field(default_factory=dict)
+    leases: Mapping[str, tuple[Address | None, Address]] = field(default_factory=dict)
+    borne: Mapping[str, frozenset[Interface]] = field(default_factory=dict)
 
 
 class Keeper:
@@ -96,17 +106,19 @@ class Keeper:
             items = await self._kernel.snapshot()
         except DoorError as error:
             self.trouble["look"] = str(error)
-            return Adopted("", (), {})
+            return Adopted(borne=self._kernel.borne())
         ways = [i for i in items if isinstance(i, Route) and i.kind == "unicast" and i.metric != LAST_METRIC]
         ways.sort(key=lambda route: (route.destination.version, route.metric))
         return Adopted(
             next((r.device for r in ways if r.table == TRUNK_TABLE), ""),
             tuple(dict.fromkeys(r.device for r in ways if r.table == INTERNET_TABLE)),
+            {r.device: r.table - TABLE_BASE for r in ways if TABLE_BASE < r.table < TRUNK_TABLE},
             {
                 r.device: (r.gateway, r.source)
                 for r in ways
                 if TABLE_BASE < r.table < TRUNK_TABLE and r.source is not None and r.source.version == 4
             },
+            self._kernel.borne(),
         )
 
     def doubt(self) -> None:

@@ -34,12 +34,14 @@ class LinkSeen:
 class AddressesSeen:
     """All addresses of one device, tentative and deprecated ones left out.
 
-    `conflict` holds those that another host on the wire claims (IPv4: ARP, RFC 5227; IPv6: dadfailed).
+    `conflict` holds those that another host on the wire claims (IPv4: ARP, RFC 5227; IPv6: dadfailed);
+    `ours` those that we put there, in this life or an earlier one, tentative ones too (IFA_PROTO).
     """
 
     device: str
     addresses: frozenset[Interface]
     conflict: frozenset[Address] = frozenset()
+    ours: frozenset[Interface] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class HealthChanged:
 class UplinkPath:
     """One uplink with one address family, as routes and guard need it.
 
-    `index` 1..8 (main is 1) gives table 100+index and mark index. `address` is the one on the box's own
+    `index` 1..8 (not its rank) gives table 100+index and mark index. `address` is the one on the box's own
     wire. `gateway` None: point-to-point. `admitted`: any trunk traffic may leave as (device, address);
     otherwise only the daemon's marked probes may.
     """
@@ -224,6 +226,7 @@ class KernelPlan:
     `trunk`: index of the uplink that carries new trunk traffic from unbound sockets (None: prohibited).
     `internet`: indexes in order of preference for all other traffic; the first is the default.
     `providers`: signalling and media networks of the trunk. `lan`: devices whose hosts share the Internet.
+    `old_ports`: ports of SIP and RTP that calls from before a change of the settings still use.
     """
 
     paths: tuple[UplinkPath, ...]
@@ -233,3 +236,4 @@ class KernelPlan:
     lan: tuple[str, ...] = ()
     sip_port: int = 5060
     rtp_ports: tuple[int, int] = (10000, 10999)
+    old_ports: tuple[tuple[int, tuple[int, int]], ...] = ()

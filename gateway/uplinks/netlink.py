@@ -23,6 +23,7 @@ from gateway.uplinks.announced import DADFAILED, DEPRECATED, PROTOCOL_RA, TENTAT
 from gateway.uplinks.arp import Arp
 from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.model import (
+    PROTOCOL,
     Address,
     AddressesSeen,
     Interface,
@@ -93,6 +94,7 @@ class Kernel:
         self._names: dict[int, str] = {}
         self._links: dict[str, LinkSeen] = {}
         self._addresses: dict[int, dict[Interface, int]] = {}
+        self._ours: dict[int, set[Interface]] = {}
         self._told: dict[str, AddressesSeen] = {}
         self._arp = Arp(self._claims_changed, sockets or PacketSockets())
         self._rtnl: Rtnl | None = None
@@ -109,13 +111,7 @@ class Kernel:
         self._events = await _socket(_GROUPS)
         self._conntrack = AsyncConntrack()
         await self._conntrack.setup_endpoint()
-        if self._lan:
-            forward_ipv4()
-            if not self._rtnl.forwards_ipv4():
-                log.warning(
-                    "IPv4 forwarding is off and cannot be switched on from here: the office's hosts stay "
-                    "offline. Set net.ipv4.ip_forward = 1 (systemd/sysctl.conf)"
-                )
+        self._forward()
         await self._survey()
 
     async def close(self) -> None:
@@ -135,6 +131,41 @@ class Kernel:
             group.create_task(self._monitor())
             group.create_task(self._poll())
             group.create_task(self._arp.run())
+
+    async def watch(self, devices: Iterable[str], lan: Iterable[str], announced: Iterable[str]) -> None:
+        """Watch exactly these from now on, and post first what is on those that are new. Raises DoorError
+        when the kernel cannot be asked; then all is as it was."""
+        before, wanted = self._devices, tuple(devices)
+        lan, announced = tuple(lan), tuple(announced)
+        for device in wanted:
+            self._carriers.setdefault(device, Carrier(device))
+        self._devices = wanted
+        if set(wanted) - set(before):
+            try:
+                await self._survey()
+            except DoorError:
+                self._devices = before
+                raise
+        for device in set(before) - set(wanted):
+            self._carriers.pop(device).close()
+            self._links.pop(device, None)
+            self._told.pop(device, None)
+            self._arp.follow(device, 0)
+        if lan != self._lan:
+            self._lan = lan
+            self._forward()
+        if set(announced) != set(self._announced.devices):
+            self._announced.follow(announced)
+
+    def _forward(self) -> None:
+        if not self._lan:
+            return
+        forward_ipv4()
+        if self._rtnl is not None and not self._rtnl.forwards_ipv4():
+            log.warning(
+                "IPv4 forwarding is off and cannot be switched on from here: the office's hosts stay "
+                "offline. Set net.ipv4.ip_forward = 1 (systemd/sysctl.conf)"
+            )
 
     # --- what is seen -----------------------------------------------------------------------------------
 
@@ -179,7 +210,7 @@ class Kernel:
                 self._see_link(self._link(device, present[device]))
             else:
                 self._see_link(LinkSeen(device, present=False, up=False, carrier=False))
-        self._addresses = {}
+        self._addresses, self._ours = {}, {}
         for message in await self._ask("list addresses", lambda k: _dump(k.addr("dump"))):
             self._keep_address(message)
         for device in self._devices:
@@ -211,6 +242,7 @@ class Kernel:
         if before in self._devices and (gone or before != name):
             self._carriers[before].close()
             self._addresses.pop(index, None)
+            self._ours.pop(index, None)
             self._see_link(LinkSeen(before, present=False, up=False, carrier=False))
             self._see_addresses(before)
         if gone:
@@ -247,10 +279,14 @@ class Kernel:
         text = message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
         interface = ip_interface(f"{text}/{message['prefixlen']}")
         known = self._addresses.setdefault(message["index"], {})
+        ours = self._ours.setdefault(message["index"], set())
+        ours.discard(interface)
         if message["event"] == "RTM_DELADDR":
             known.pop(interface, None)
-        else:
-            known[interface] = message.get("IFA_FLAGS") or message["flags"]
+            return
+        known[interface] = message.get("IFA_FLAGS") or message["flags"]
+        if message.get("IFA_PROTO") == PROTOCOL:
+            ours.add(interface)
 
     def _see_addresses(self, device: str) -> None:
         index = self._links[device].ifindex if device in self._links else 0
@@ -261,6 +297,7 @@ class Kernel:
             device,
             frozenset(i for i, flags in known.items() if not flags & _UNUSABLE),
             self._still_refused(device, known) | self._arp.claimed(device),
+            frozenset(self._ours.get(index, ())),
         )
         if seen != self._told.get(device):
             self._told[device] = seen
@@ -289,6 +326,12 @@ class Kernel:
     def _claims_changed(self, device: str) -> None:
         self._see_addresses(device)
 
+    def borne(self) -> dict[str, frozenset[Interface]]:
+        """The addresses that we put on devices, in this life or an earlier one."""
+        return {
+            self._names[index]: frozenset(o) for index, o in self._ours.items() if o and index in self._names
+        }
+
     # --- what is told -----------------------------------------------------------------------------------
 
     async def snapshot(self) -> frozenset[Item]:
@@ -303,7 +346,8 @@ class Kernel:
         self._routing().apply(changes, {name: index for index, name in self._names.items()})
 
     async def set_address(self, device: str, address: Interface, instead_of: Interface | None = None) -> None:
-        """Put `address` on `device` and take `instead_of` away, then tell the wire (gratuitous ARP)."""
+        """Put `address` on `device` and take `instead_of` away, then tell the wire (gratuitous ARP). It bears
+        our protocol number, so that it is known as ours also after a restart; one that is there stays."""
         index = self._index(device)
         extra: dict[str, Any] = {}
         if address.version == 4 and address.network.prefixlen < 31:
@@ -316,6 +360,7 @@ class Kernel:
                 family=_FAMILY[address.version],
                 address=str(address.ip),
                 prefixlen=address.network.prefixlen,
+                proto=PROTOCOL,
                 **extra,
             ),
             errno.EEXIST,
@@ -327,14 +372,14 @@ class Kernel:
 
     async def remove_address(self, device: str, address: Interface) -> None:
         """Take `address` from `device`; fine when it, or the device, is gone."""
-        link = self._links.get(device)
-        if link is None or not link.present:
+        index = next((number for number, name in self._names.items() if name == device), 0)
+        if not index:
             return
         await self._ask(
             f"take {address} from {device}",
             lambda k: k.addr(
                 "del",
-                index=link.ifindex,
+                index=index,
                 family=_FAMILY[address.version],
                 address=str(address.ip),
                 prefixlen=address.network.prefixlen,

@@ -162,6 +162,11 @@ class Schedule:
         self._planned = []
         self._flights = {}
 
+    def rename(self, uplink: str) -> None:
+        """The uplink has another name; nobody waits for what is out under the old one."""
+        self._uplink = uplink
+        self._flights = {}
+
     def forget(self) -> None:
         """Another network may lie behind the same name: forget round trips and standing."""
         for track in self._tracks.values():

@@ -1,11 +1,12 @@
 """What the uplinks room says to the world and asks of it: its doors, what goes in, what comes out. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from gateway.errors import RefusedError
 from gateway.messages import Event, Path, PathState, Server
-from gateway.schema import Trunk, Uplink
+from gateway.schema import Settings, Trunk, Uplink
 from gateway.status import UplinkState, UplinkStatus
 from gateway.uplinks.keeping import Guard, Kernel
 from gateway.uplinks.model import Address, SendProbe, UplinkPath
@@ -20,6 +21,9 @@ class Prober(Protocol):
     def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
         """From `path`'s own address, out of its device. Never raises for what the network does."""
 
+    def forget(self, uplink: str) -> None:
+        """Close what is open for `uplink`; answers under way are lost."""
+
 
 class Resolver(Protocol):
     """Asks the resolvers of the uplinks."""
@@ -31,6 +35,13 @@ class Resolver(Protocol):
         """`address:port` for each `host:port` that resolves; the others are left out."""
 
 
+class Leases(Protocol):
+    """The DHCP clients; they post LeaseSeen to the room's inbox."""
+
+    def follow(self, uplinks: Mapping[str, str]) -> None:
+        """Serve exactly these devices (each with the name of its uplink); who is served goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What the room acts through."""
@@ -39,9 +50,20 @@ class Doors:
     guard: Guard
     prober: Prober
     resolver: Resolver
+    leases: Leases
 
 
 # --- in ---------------------------------------------------------------------------------------
+
+T = TypeVar("T", contravariant=True)
+
+
+class Reply(Protocol[T]):
+    """Where an answer is put: a future of the one who asked."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: T, /) -> None: ...
+    def set_exception(self, exception: BaseException, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +113,16 @@ class Switched:
     took_s: float
 
 
-Output = Event | PictureChanged | ServersKnown | Switched
+@dataclass(frozen=True, slots=True)
+class SettingsApplied:
+    """The room works by these settings now. `renamed`: uplinks that have another name, old to new."""
+
+    settings: Settings
+    servers: tuple[Server, ...]
+    renamed: Mapping[str, str]
+
+
+Output = Event | PictureChanged | ServersKnown | SettingsApplied | Switched
 
 
 def address_text(address: Address | None) -> str:

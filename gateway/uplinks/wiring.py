@@ -47,8 +47,8 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Wire:
-    """One uplink. `index` 1..8 in the owner's order; `lease`: the last word of DHCP; `router`: of the router
-    that announces IPv6."""
+    """One uplink. `index` 1..8, its own while it lives; `lease`: the last word of DHCP; `router`: that of the
+    router that announces IPv6."""
 
     index: int
     uplink: Uplink
@@ -80,7 +80,7 @@ class Wire:
             case AddressesSeen():
                 return replace(self, seen=event, surveyed=self.surveyed | {"addresses"})
             case LeaseSeen():
-                return replace(self, lease=event)
+                return replace(self, lease=event, surveyed=self.surveyed | {"lease"})
             case RouterSeen():
                 return replace(self, router=event, surveyed=self.surveyed | {"router"})
 
@@ -126,10 +126,23 @@ class Wire:
     @cached_property
     def missing(self) -> tuple[Interface, ...]:
         """Addresses that its device shall bear and does not."""
-        if not self.uplink.enabled or not (self.link.present and self.link.up):
+        ready = self.link.present and self.link.up and "addresses" in self.surveyed
+        if not self.uplink.enabled or not ready:
             return ()
-        have = {interface.ip for interface in self.seen.addresses} | self.seen.conflict
-        return tuple(i for i in self.interfaces if i.ip not in have and i != self.announced)
+        borne = self.seen.addresses
+        others = {interface.ip for interface in borne - self.seen.ours} | self.seen.conflict
+        return tuple(
+            i for i in self.interfaces if i not in borne and i.ip not in others and i != self.announced
+        )
+
+    @property
+    def superfluous(self) -> tuple[Interface, ...]:
+        """Addresses that this box once put on the device and that are not to be there any more. None while
+        another is still missing: the old way stands until the new one does."""
+        unspoken = self.uplink.dhcp and "lease" not in self.surveyed
+        if not self.uplink.enabled or unspoken or self.missing:
+            return ()
+        return tuple(sorted(self.seen.ours - set(self.interfaces), key=str))
 
     @property
     def refused(self) -> tuple[Interface, ...]:

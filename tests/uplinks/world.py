@@ -3,15 +3,16 @@
 Everything stands in for a door as a backend of its own; a story pulls cables and reads what the room did.
 """
 
+import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_interface
 
 from gateway import schema
-from gateway.errors import DoorError
+from gateway.errors import DoorError, GatewayError
 from gateway.messages import Event, MediaQuiet, Paths, Server
 from gateway.uplinks.guard import Guard
 from gateway.uplinks.model import (
@@ -27,7 +28,16 @@ from gateway.uplinks.model import (
     UplinkPath,
 )
 from gateway.uplinks.routes import TRUNK_TABLE, Add, Change, Delete, Item, Replace, Route
-from gateway.uplinks.watch import Confirmed, Doors, Input, Output, PictureChanged, Switched, Watch
+from gateway.uplinks.watch import (
+    Confirmed,
+    Doors,
+    Input,
+    Output,
+    PictureChanged,
+    SettingsApplied,
+    Switched,
+    Watch,
+)
 from gateway.uplinks.wiring import Ask, Resolved
 
 SETTINGS = """
@@ -93,8 +103,12 @@ class FakeKernel:
         self.flushed: list[int] = []
         self.up: dict[str, bool] = {}
         self.addresses: dict[str, set[Interface]] = {}
+        self.ours: dict[str, set[Interface]] = {}
+        self.watched: tuple[str, ...] = ()
         self.conflicts: dict[str, frozenset[Address]] = {}
         self.broken = False
+        self.deaf = False
+        self.refused: set[Address] = set()
         self.steps: list[str] = []
 
     async def snapshot(self) -> frozenset[Item]:
@@ -111,8 +125,12 @@ class FakeKernel:
                 case Add(item):
                     if isinstance(item, Route) and item.device and not self.up.get(item.device):
                         raise DoorError("network is down", where=item.device, remedy="None")
+                    if isinstance(item, Route) and item.gateway in self.refused:
+                        raise DoorError("invalid gateway", where=item.device, remedy="None")
                     self.items.add(item)
                 case Replace(old, new):
+                    if new.gateway in self.refused:
+                        raise DoorError("invalid gateway", where=new.device, remedy="None")
                     self.items.discard(old)
                     self.items.add(new)
                 case Delete(item):
@@ -121,17 +139,34 @@ class FakeKernel:
     async def set_address(self, device: str, address: Interface, instead_of: Interface | None = None) -> None:
         if device not in self.up:
             raise DoorError("there is no such network device", where=device, remedy="None")
-        self.addresses.setdefault(device, set()).add(address)
+        if address not in self.addresses.setdefault(device, set()):
+            self.addresses[device].add(address)
+            self.ours.setdefault(device, set()).add(address)
+        self.steps.append("address")
         self.tell_addresses(device)
 
     async def remove_address(self, device: str, address: Interface) -> None:
+        self.steps.append("address")
         self.addresses.setdefault(device, set()).discard(address)
+        self.ours.setdefault(device, set()).discard(address)
         self.erase(device, address.ip)
         self.tell_addresses(device)
 
     async def set_link_up(self, device: str) -> None:
         self.up[device] = True
         self._world.tell_link(self._world.by_device(device))
+
+    async def watch(self, devices: Sequence[str], lan: Sequence[str], announced: Sequence[str]) -> None:
+        if self.deaf and set(devices) - set(self.watched):
+            raise DoorError("no buffer space", where="kernel", remedy="None")
+        fresh = [device for device in devices if device not in self.watched]
+        self.watched = tuple(devices)
+        for device in fresh:
+            self._world.tell_link(self._world.by_device(device))
+            self.tell_addresses(device)
+
+    def borne(self) -> dict[str, frozenset[Interface]]:
+        return {device: frozenset(ours) for device, ours in self.ours.items() if ours}
 
     async def flush_conntrack(self, index: int) -> None:
         self.steps.append("flush")
@@ -140,8 +175,8 @@ class FakeKernel:
     # --- verbs of the world ---
 
     def tell_addresses(self, device: str) -> None:
-        seen = frozenset(self.addresses.get(device, ()))
-        self._world.inbox.post(AddressesSeen(device, seen, self.conflicts.get(device, frozenset())))
+        seen, ours = (frozenset(known.get(device, ())) for known in (self.addresses, self.ours))
+        self._world.inbox.post(AddressesSeen(device, seen, self.conflicts.get(device, frozenset()), ours))
 
     def erase(self, device: str, source: Address | None = None) -> None:
         """Routes go with their device or address."""
@@ -187,9 +222,13 @@ class FakeProber:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.sent: list[tuple[float, SendProbe]] = []
+        self.forgotten: list[str] = []
+
+    def forget(self, uplink: str) -> None:
+        self.forgotten.append(uplink)
 
     def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
-        world, channel = self._world, self._world.channels[probe.uplink]
+        world, channel = self._world, self._world.by_device(path.device)
         self.sent.append((world.now, probe))
         if channel.refuses:
             world.inbox.post(
@@ -238,6 +277,16 @@ class FakeResolver:
         return ()
 
 
+class FakeLeases:
+    """DHCP clients: the world's `lease` speaks for them."""
+
+    def __init__(self) -> None:
+        self.served: dict[str, str] = {}
+
+    def follow(self, uplinks: Mapping[str, str]) -> None:
+        self.served = dict(uplinks)
+
+
 class FakeInbox:
     """Posts in order; the world is its only reader."""
 
@@ -258,6 +307,7 @@ class Log:
     events: list[Event] = field(default_factory=list)
     switches: list[tuple[float, Switched]] = field(default_factory=list)
     paths: list[tuple[float, Paths]] = field(default_factory=list)
+    applied: list[SettingsApplied] = field(default_factory=list)
 
 
 class World:
@@ -274,12 +324,13 @@ class World:
         self.dice = random.Random(seed)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
-        self.settings = schema.parse(settings, "story")
+        self.settings = self.former = schema.parse(settings, "story")
         self.inbox = FakeInbox()
         self.kernel = FakeKernel(self)
         self.guard = FakeGuard(self)
         self.prober = FakeProber(self)
         self.resolver = FakeResolver(self)
+        self.served = FakeLeases()
         self.dead_hosts: set[Address] = set()
         self.leases: set[Interface] = {LEASE}
         self.channels = {
@@ -294,7 +345,7 @@ class World:
     def _room(self) -> Watch:
         return Watch(
             self.settings,
-            Doors(self.kernel, self.guard, self.prober, self.resolver),
+            Doors(self.kernel, self.guard, self.prober, self.resolver, self.served),
             self.inbox,
             self.confirmed,
             self._heard,
@@ -306,6 +357,8 @@ class World:
         match output:
             case Event():
                 self.log.events.append(output)
+            case SettingsApplied():
+                self.log.applied.append(output)
             case Switched():
                 self.log.switches.append((self.now, output))
             case PictureChanged():
@@ -324,11 +377,13 @@ class World:
     async def start(self, seconds: float = 3.0) -> "World":
         """Plug everything in and let the room find its feet."""
         await self.watch.adopt()
+        self.kernel.watched = tuple(u.device for u in self.settings.uplinks if u.enabled)
         for channel in self.channels.values():
             self.kernel.up.setdefault(channel.device, False)
             self.tell_link(channel)
             self.kernel.tell_addresses(channel.device)
-        self.lease("backup2")
+        if "backup2" in self.channels:
+            self.lease("backup2")
         await self.run(seconds)
         return self
 
@@ -361,9 +416,11 @@ class World:
         """What must hold at every moment."""
         allowed = {
             (u.device, str(i.ip))
-            for u in self.settings.uplinks
+            for settings in (self.former, self.settings)
+            for u in settings.uplinks
             for i in (u.addresses or self.leases)
-            if u.name in self.confirmed or u.name in self.watch.confirming()
+            if u.name in self.watch.confirming()
+            or (u.name in self.confirmed and self.confirmed[u.name].address in (u.public_address, i.ip))
         }
         assert self.guard.admitted <= allowed, "an unconfirmed pair was let out"
         device = self.kernel.trunk_device
@@ -449,6 +506,41 @@ class World:
         for channel in self.channels.values():
             channel.calls = counts.get(channel.name, 0)
         self.watch.calls(counts)
+
+    def parsed(self, text: str) -> schema.Settings:
+        """Settings of another text."""
+        return schema.parse(text, "change")
+
+    async def change(self, text: str, seconds: float = 0.5) -> None:
+        """The owner has other settings; raises what the room says against them."""
+        self.former, self.settings = self.settings, schema.parse(text, "change")
+        for new in self.settings.uplinks:
+            old = next((c for c in self.channels.values() if c.device == new.device), None)
+            if old is None:
+                public = PUBLIC.get(new.name) or str(new.public_address or new.addresses[0].ip)
+                self.channels[new.name] = Channel(new.name, new.device, ip_address(public))
+                self.kernel.up.setdefault(new.device, True)
+            elif old.name != new.name and new.name not in self.channels:
+                self.channels[new.name] = self.channels.pop(old.name)
+                self.channels[new.name].name = new.name
+                if old.name in self.confirmed:
+                    self.confirmed[new.name] = self.confirmed[old.name]
+        applied = asyncio.ensure_future(self.watch.apply(self.settings))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        until = self.now + seconds
+        while not applied.done() and self.now < until:
+            await self.run(0.01)
+            await asyncio.sleep(0)
+        await self.run(0.01)
+        if not applied.done():
+            applied.cancel()
+            raise AssertionError(f"not applied within {seconds} s")
+        try:
+            await applied
+        except GatewayError:
+            self.settings = self.former
+            raise
 
     async def restart(self, seconds: float = 3.0) -> None:
         """The daemon starts anew; kernel, guard and channels stay as they are."""
