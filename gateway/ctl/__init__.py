@@ -1,0 +1,66 @@
+"""gatewayctl: asks the daemon over ctl.sock, as the web pages do. It decides nothing.
+
+Law: whatever is typed, the end is an exit code of parser.EXIT_CODES and, when it is not 0, one clear word on
+standard error. With --json, standard output holds one JSON value, also of a refusal.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from gateway.ctl.parser import DONE, NOT_THERE, REFUSED, USAGE, parser
+
+if TYPE_CHECKING:
+    import argparse
+
+    from gateway.errors import GatewayError
+
+__all__ = ["DONE", "NOT_THERE", "REFUSED", "USAGE", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; gives the exit code."""
+    # A name that is no UTF-8 is shown as it can be, instead of ending us.
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+    arguments = parser().parse_args(argv)
+    from gateway.errors import GatewayError
+
+    module, _, name = arguments.act.partition(".")
+    act: Callable[[argparse.Namespace], int] = getattr(import_module(f"gateway.ctl.{module}"), name)
+    try:
+        code = act(arguments)
+        sys.stdout.flush()
+        return code
+    except GatewayError as error:
+        return _tell(error, json=arguments.json)
+    except KeyboardInterrupt:
+        print("\ngatewayctl: stopped", file=sys.stderr)
+        return REFUSED
+    except BrokenPipeError:  # the reader of our output has seen enough (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _tell(error: "GatewayError", *, json: bool) -> int:
+    """An error in words, and as JSON where that was asked for; gives its exit code."""
+    from gateway.changes import ProblemView
+    from gateway.client import GoneError
+    from gateway.ctl.terminal import Wrong, print_json
+    from gateway.errors import SettingsError
+    from gateway.messages import Refused
+
+    problems = error.problems if isinstance(error, SettingsError) else ()
+    if json:
+        views = tuple(ProblemView(path=p.path, line=p.line, what=p.what, remedy=p.remedy) for p in problems)
+        print_json(Refused(what=error.what, where=error.where, remedy=error.remedy, problems=views))
+        sys.stdout.flush()
+    if problems:
+        for problem in problems:
+            print(f"gatewayctl: {error.where}: {problem}", file=sys.stderr)
+    else:
+        print(f"gatewayctl: {error}", file=sys.stderr)
+    return USAGE if isinstance(error, Wrong) else NOT_THERE if isinstance(error, GoneError) else REFUSED

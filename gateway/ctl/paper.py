@@ -1,0 +1,45 @@
+"""What is made from the parser: the manual page, the completion, and the names that completion asks for."""
+
+import argparse
+import time
+
+from gateway.ctl import DONE, manpage, tree
+from gateway.ctl import completion as completions
+from gateway.ctl.parser import parser
+
+
+def man(arguments: argparse.Namespace) -> int:
+    """`man`"""
+    print(manpage.page(tree.read(parser()), time.strftime("%Y-%m-%d")), end="")
+    return DONE
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """`completion`"""
+    print(completions.script(tree.read(parser()), arguments.shell), end="")
+    return DONE
+
+
+def names(arguments: argparse.Namespace) -> int:
+    """`names`: one a line; nothing when they cannot be known, for a person is in the middle of a line."""
+    from gateway.changes import GetHistory, HistoryNow
+    from gateway.ctl.talk import ask, connect, status
+    from gateway.errors import GatewayError
+
+    try:
+        with connect(arguments) as client:
+            if arguments.kind == "revisions":
+                found = [
+                    str(r.revision) for r in ask(client, GetHistory(), HistoryNow, _PATIENCE_S).revisions
+                ]
+            else:
+                now = status(client)
+                found = [one.name for one in (now.phones if arguments.kind == "phones" else now.uplinks)]
+    except GatewayError:
+        return DONE
+    for name in found:
+        print(name)
+    return DONE
+
+
+_PATIENCE_S = 2.0

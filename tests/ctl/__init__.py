@@ -1,0 +1,1 @@
+"""gatewayctl, from the words that are typed to what is printed."""
