@@ -34,6 +34,8 @@ BENCHMARKS: Final = {
     "kill": "kill -9 of each process",
     "rest": "memory and CPU at rest",
     "pulse": "dial pulses and flashes of an analog phone",
+    "dtmf": "DTMF in noise, with twist, under dial tone; speech that is none",
+    "callerid": "caller ID of both standards in noise",
 }
 WIDTH: Final = 118
 

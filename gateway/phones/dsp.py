@@ -1,0 +1,283 @@
+"""Door: libspandsp (LGPL), for DTMF and caller ID. Loaded as it is (ABI), no header and no compiler needed.
+
+Its echo canceller must never be used: Debian's build prints a line for each sample. A receiver belongs to the
+thread that made it. Samples are 16-bit, 8 kHz, mono.
+"""
+
+import ctypes
+import math
+from array import array
+from ctypes import c_char, c_float, c_int, c_int16, c_uint8, c_void_p
+from functools import cache
+from typing import Final, Literal
+
+from gateway.errors import DoorError
+from gateway.phones.dtmf import (
+    BLOCK,
+    HIGH_HZ,
+    LINGERS_BLOCKS,
+    LOW_HZ,
+    PAIR_LEAST_DBM0,
+    RATE_HZ,
+    Presses,
+    ToneRemover,
+    frequencies,
+    pair,
+)
+from gateway.phones.model import KEYS, Digit, DigitBegan, Tone
+from gateway.phones.tones import FULL_SCALE_DBM0
+
+SONAME: Final = "libspandsp.so.2"
+TWIST_DB: Final = 10
+"""Either group of frequencies may be so much louder; 8 dB are promised, and noise adds to that."""
+THRESHOLD_DBM0: Final = -42
+
+Fsk = Literal["class", "etsi"]
+_STANDARDS: Final[dict[Fsk, int]] = {"class": 1, "etsi": 2}
+
+_MessageHandler = ctypes.CFUNCTYPE(None, c_void_p, ctypes.POINTER(c_uint8), c_int)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(SONAME)
+    except OSError as error:
+        raise DoorError(
+            f"spandsp cannot be loaded: {error}",
+            where=SONAME,
+            remedy="Install libspandsp2 (Debian 12) or libspandsp2t64 (Debian 13)",
+        ) from None
+    for name, result, *arguments in _SIGNATURES:
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+_SIGNATURES: Final = (
+    ("dtmf_rx_init", c_void_p, c_void_p, c_void_p, c_void_p),
+    ("dtmf_rx", c_int, c_void_p, c_void_p, c_int),
+    ("dtmf_rx_get", ctypes.c_size_t, c_void_p, c_void_p, c_int),
+    ("dtmf_rx_status", c_int, c_void_p),
+    ("dtmf_rx_parms", None, c_void_p, c_int, c_int, c_int, c_int),
+    ("dtmf_rx_free", c_int, c_void_p),
+    ("vec_dot_prodf", c_float, c_void_p, c_void_p, c_int),
+    ("vec_mulf", None, c_void_p, c_void_p, c_void_p, c_int),
+    ("dtmf_tx_init", c_void_p, c_void_p),
+    ("dtmf_tx_put", c_int, c_void_p, ctypes.c_char_p, c_int),
+    ("dtmf_tx", c_int, c_void_p, c_void_p, c_int),
+    ("dtmf_tx_set_level", None, c_void_p, c_int, c_int),
+    ("dtmf_tx_set_timing", None, c_void_p, c_int, c_int),
+    ("dtmf_tx_free", c_int, c_void_p),
+    ("adsi_tx_init", c_void_p, c_void_p, c_int),
+    ("adsi_tx_send_alert_tone", None, c_void_p),
+    ("adsi_tx_set_preamble", None, c_void_p, c_int, c_int, c_int, c_int),
+    ("adsi_tx_put_message", c_int, c_void_p, c_void_p, c_int),
+    ("adsi_tx", c_int, c_void_p, c_void_p, c_int),
+    ("adsi_tx_free", c_int, c_void_p),
+    ("adsi_rx_init", c_void_p, c_void_p, c_int, _MessageHandler, c_void_p),
+    ("adsi_rx", c_int, c_void_p, c_void_p, c_int),
+    ("adsi_rx_free", c_int, c_void_p),
+)
+
+
+def load() -> None:
+    """Load the library now. Raises DoorError when it is missing, with the package to install."""
+    _library()
+
+
+class _Pairs:
+    """The second judge of DTMF: looks at 30 ms every 10 ms, and sees pairs with much twist and noise that
+    spandsp's blocks of 12.75 ms miss. The sums are made in C."""
+
+    HOP: Final = 80
+    SIZE: Final = 240
+    NEAR_HZ: Final = 20.0
+
+    def __init__(self) -> None:
+        self._lib = _library()
+        self._samples = array("f", bytes(4 * self.SIZE))
+        self._shaped = array("f", bytes(4 * self.SIZE))
+        turn = 2 * math.pi / self.SIZE
+        self._hann = array("f", (0.5 - 0.5 * math.cos(turn * (n + 0.5)) for n in range(self.SIZE)))
+        self._waves = [self._wave(hz) for hz in (*LOW_HZ, *HIGH_HZ)]
+        self._near = [
+            [self._wave(hz + by) for by in (-self.NEAR_HZ, self.NEAR_HZ)] for hz in (*LOW_HZ, *HIGH_HZ)
+        ]
+        # The energy of a sine of this level through the window: the sum of Hann squared is 3/8 of its size.
+        peak = 10 ** ((PAIR_LEAST_DBM0 - FULL_SCALE_DBM0) / 20) * 32767
+        self._least = peak * peak / 2 * self.SIZE * 3 / 8
+
+    def _wave(self, hz: float) -> "tuple[array[float], array[float]]":
+        turn = 2 * math.pi * hz / RATE_HZ
+        return (
+            array("f", (math.sin(turn * n) for n in range(self.SIZE))),
+            array("f", (math.cos(turn * n) for n in range(self.SIZE))),
+        )
+
+    def hop(self, samples: "array[int]") -> str:
+        """The key that the last `SIZE` samples are, after these `HOP` new ones; empty: none."""
+        self._samples = self._samples[self.HOP :] + array("f", samples)
+        begin, thirds = self._samples.buffer_info()[0], []
+        for place in range(begin, begin + 4 * self.SIZE, 4 * self.HOP):
+            thirds.append(self._lib.vec_dot_prodf(place, place, self.HOP))
+        if max(thirds) < self._least / 4:
+            return ""
+        shaped = self._shaped.buffer_info()[0]
+        self._lib.vec_mulf(shaped, begin, self._hann.buffer_info()[0], self.SIZE)
+        whole = self._lib.vec_dot_prodf(shaped, shaped, self.SIZE)
+        powers = [self._power(wave) for wave in self._waves]
+        found = pair(powers, whole, thirds, self._least)
+        if found is None:
+            return ""
+        for place in (found.low, 4 + found.high):
+            if any(self._power(wave) > powers[place] for wave in self._near[place]):
+                return ""  # between the keys: a voice, not a phone
+        return found.key
+
+    def _power(self, wave: "tuple[array[float], array[float]]") -> float:
+        shaped = self._shaped.buffer_info()[0]
+        sine, cosine = (self._lib.vec_dot_prodf(shaped, part.buffer_info()[0], self.SIZE) for part in wave)
+        # A sine of peak A gives A/2 * SIZE/2 here, and has the energy A*A/2 * SIZE*3/8.
+        return float(sine * sine + cosine * cosine) * 3 / self.SIZE
+
+
+class DtmfReceiver:
+    """Hears the digits of one phone. `feed` it all that the phone says while it is off the hook."""
+
+    def __init__(self) -> None:
+        self._lib = _library()
+        self._state: int = self._lib.dtmf_rx_init(None, None, None)
+        self._lib.dtmf_rx_parms(self._state, 1, TWIST_DB, TWIST_DB, THRESHOLD_DBM0)
+        self._pairs = _Pairs()
+        self._presses = Presses()
+        self._remover: ToneRemover | None = None
+        self._lingers = 0
+        self._rest: array[int] = array("h")
+        self._began = False
+        self._digits = (c_char * 129)()
+
+    def playing(self, tone: Tone | None) -> None:
+        """What the box plays into this phone: the receiver is made deaf to it. None: nothing any more."""
+        if tone is not None:
+            self._remover = ToneRemover(frequencies(tone))
+            self._lingers = -1
+        elif self._remover is not None and self._lingers < 0:
+            self._lingers = LINGERS_BLOCKS
+
+    def feed(self, samples: "array[int]", at_s: float) -> list[DigitBegan | Digit]:
+        """What was dialled in these samples, the last of which was heard at `at_s`."""
+        self._rest += samples
+        heard: list[DigitBegan | Digit] = []
+        while len(self._rest) >= BLOCK:
+            block, self._rest = self._rest[:BLOCK], self._rest[BLOCK:]
+            if self._remover is not None:
+                block = self._remover.block(block)
+                self._lingers -= self._lingers > 0
+                if self._lingers == 0:
+                    self._remover = None
+            heard += self._block(block, at_s - len(self._rest) / RATE_HZ)
+        return heard
+
+    def _block(self, block: "array[int]", at_s: float) -> list[DigitBegan | Digit]:
+        address, length = block.buffer_info()
+        self._lib.dtmf_rx(self._state, address, length)
+        status = chr(self._lib.dtmf_rx_status(self._state)).strip("\0")
+        count = self._lib.dtmf_rx_get(self._state, self._digits, 128)
+        certain = self._digits.raw[:count].decode("ascii")
+        if not certain and status and status in KEYS:
+            certain = status  # it sounds on: no press of its own
+        for place in range(0, BLOCK, _Pairs.HOP):
+            key = self._pairs.hop(block[place : place + _Pairs.HOP])
+            status = status or key
+            if self._presses.again(key):
+                certain += key
+        heard: list[DigitBegan | Digit] = []
+        for key in certain:
+            if self._presses.sounds(key, at_s):
+                heard.append(Digit(key, "dtmf", at_s))
+        if (status or heard) and not self._began:
+            heard.insert(0, DigitBegan("dtmf", at_s))
+        self._began = bool(status)
+        return heard
+
+    def close(self) -> None:
+        """Free it; a second time does nothing."""
+        if self._state:
+            self._lib.dtmf_rx_free(self._state)
+            self._state = 0
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def dtmf(
+    keys: str, on_ms: int = 70, off_ms: int = 70, level_dbm0: int = -10, twist_db: int = 0
+) -> "array[int]":
+    """Samples of these keys; `level_dbm0` is each low tone's, the high ones are `twist_db` louder."""
+    library = _library()
+    state = library.dtmf_tx_init(None)
+    try:
+        library.dtmf_tx_set_level(state, level_dbm0, twist_db)
+        library.dtmf_tx_set_timing(state, on_ms, off_ms)
+        if library.dtmf_tx_put(state, keys.encode("ascii"), len(keys)):
+            raise DoorError(f"{len(keys)} keys are too many at once", where="DTMF", remedy="Send 120 at most")
+        length = len(keys) * (on_ms + off_ms) * RATE_HZ // 1000
+        return _drained(library.dtmf_tx, state, length)
+    finally:
+        library.dtmf_tx_free(state)
+
+
+def fsk(message: bytes, standard: Fsk, *, alert: bool = False) -> "array[int]":
+    """Samples of a caller ID message (callerid.py makes them; the checksum is added here).
+
+    `alert`: DT-AS before it, as EN 300 659-1 wants it on a line that is on the hook.
+    """
+    library = _library()
+    state = library.adsi_tx_init(None, _STANDARDS[standard])
+    try:
+        if alert:  # 110 ms, and 60 ms of silence until the data
+            library.adsi_tx_send_alert_tone(state)
+        buffer = (c_uint8 * 258)(*message)
+        if library.adsi_tx_put_message(state, buffer, len(message)) <= 0:
+            raise DoorError(
+                "spandsp refused a caller ID message", where="caller ID", remedy="Shorten the name"
+            )
+        return _drained(library.adsi_tx, state, 4 * RATE_HZ)
+    finally:
+        library.adsi_tx_free(state)
+
+
+class FskReceiver:
+    """Reads caller ID messages, as a phone does. For tests, and for lines of other exchanges."""
+
+    def __init__(self, standard: Fsk) -> None:
+        self._lib = _library()
+        self._messages: list[bytes] = []
+        self._handler = _MessageHandler(self._take)  # kept: the library holds no reference
+        self._state: int = self._lib.adsi_rx_init(None, _STANDARDS[standard], self._handler, None)
+
+    def _take(self, _user: int, message: "ctypes._Pointer[c_uint8]", length: int) -> None:
+        self._messages.append(bytes(message[:length]))
+
+    def feed(self, samples: "array[int]") -> list[bytes]:
+        """Messages, without their checksums, that were complete in these samples."""
+        address, length = samples.buffer_info()
+        self._lib.adsi_rx(self._state, address, length)
+        messages, self._messages = self._messages, []
+        return messages
+
+    def close(self) -> None:
+        """Free it; a second time does nothing."""
+        if self._state:
+            self._lib.adsi_rx_free(self._state)
+            self._state = 0
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _drained(generate: "ctypes._NamedFuncPointer", state: int, most: int) -> "array[int]":
+    buffer = (c_int16 * most)()
+    return array("h", buffer[: generate(state, buffer, most)])
