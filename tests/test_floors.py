@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUND = {
     *("schema", "section", "section_box", "section_lines", "section_phones", "section_trunk"),
     *("fields", "hours", "relations", "relations_box", "refusals", "places", "plan", "patterns"),
-    *("bounds", "differences", "editing", "forms", "migrations", "masking", "tomltext"),
+    *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext"),
     *("sheet", "sheetpage"),
     *("status", "verdict", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
@@ -40,7 +40,7 @@ DOORS = {
     "ctl/programs",
     *("history/store",),
     *("panel/board", "panel/lines"),
-    *("phones/usb", "phones/slic", "phones/dsp"),
+    *("phones/usb", "phones/usbnode", "phones/usbtree", "phones/uevent", "phones/slic", "phones/dsp"),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
     *("uplinks/rtnl", "uplinks/sysfs", "uplinks/lent", "uplinks/packetsocket"),

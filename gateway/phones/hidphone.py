@@ -34,6 +34,7 @@ from gateway.phones.model import (
     Ring,
     StopRing,
 )
+from gateway.phones.ringer import Ringer
 
 _HOOK: Final = 0x0B0020
 _FLASH: Final = 0x0B0021
@@ -166,12 +167,19 @@ class HidPhone:
         self._on: frozenset[int] = frozenset()
         self._lit: dict[str, bool] = {}
         self._written: dict[int, bytes] = {}
-        self._rung: tuple[int, ...] = ()
-        self._ring_since_s = 0.0
+        self._ringer = Ringer()
         self.off_hook = False
         """Where the hook is, as far as the phone has said."""
-        self.due: float | None = None
-        """When the bell has to be switched next."""
+
+    @property
+    def due(self) -> float | None:
+        """When the bell has to be switched next: call `tick` then."""
+        return self._ringer.due
+
+    @property
+    def rings(self) -> bool:
+        """It can ring by itself."""
+        return self._table.rings
 
     @property
     def busy(self) -> bool:
@@ -238,7 +246,7 @@ class HidPhone:
     # --- what the phone is told -------------------------------------------------------------------
 
     def perform(self, action: Action, now: float) -> list[bytes]:
-        """The reports to write for an action; for the first one (or after `reset`) all there are."""
+        """The reports to write for an action; for the first one all there are."""
         match action:
             case Light(lamp, on):
                 self._lit[lamp] = on
@@ -247,18 +255,16 @@ class HidPhone:
             case MessageWaiting(on):
                 self._lit["message"] = on
             case Ring(cadence):
-                self._lit["ring"] = True
-                self._rung, self._ring_since_s = cadence.periods_ms, now
+                self._ringer.start(cadence, now)
             case StopRing():
-                self._lit["ring"] = False
-                self._rung = ()
+                self._ringer.stop()
             case _:
                 return []
         return self.tick(now)
 
     def tick(self, now: float) -> list[bytes]:
         """The reports to write by now: what changed since the last ones."""
-        self._lit["ringer"] = self._bell(now)
+        self._lit["ring"], self._lit["ringer"] = self._ringer.ringing, self._ringer.sounds(now)
         self._lit["microphone"] = self._lit.get("off_hook", False) and not self._lit.get("mute", False)
         reports = {report: bytearray(size) for report, size in self._table.output_bytes.items()}
         mine = set()
@@ -274,18 +280,3 @@ class HidPhone:
                 self._written[number] = whole
                 changed.append(whole)
         return changed
-
-    def _bell(self, now: float) -> bool:
-        """Whether the bell is to sound; sets `due` to when that changes."""
-        self.due = None
-        if not any(self._rung[1::2]):
-            return bool(self._rung)
-        cycle_ms = sum(self._rung)
-        since_ms = round((now - self._ring_since_s) * 1000)
-        end_ms = since_ms - since_ms % cycle_ms
-        for place, period_ms in enumerate(self._rung):
-            end_ms += period_ms
-            if since_ms < end_ms:
-                self.due = self._ring_since_s + end_ms / 1000
-                return place % 2 == 0
-        return False

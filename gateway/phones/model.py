@@ -73,10 +73,14 @@ class Redial:
 
 @dataclass(frozen=True, slots=True)
 class Plugged:
-    """The hardware is there; its audio is `audio`. Before it comes nothing else is heard of this phone."""
+    """The hardware is there; its audio is `audio`. Before it comes nothing else is heard of this phone.
+
+    `rings`: it has a bell or a ring lamp; else ringing is a tone into its audio.
+    """
 
     audio: "AudioDevice"
     at_s: float
+    rings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
