@@ -28,9 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             from gateway import daemon
 
             recordings = arguments.recordings or arguments.state / "recordings"
-            asyncio.run(
-                daemon.main(daemon.Options(arguments.settings, arguments.state, arguments.run, recordings))
+            options = daemon.Options(
+                arguments.settings,
+                arguments.state,
+                arguments.run,
+                recordings,
+                arguments.vault,
+                arguments.keys,
+                arguments.marker,
             )
+            asyncio.run(daemon.main(options))
         elif arguments.process == "calls":
             from gateway import exchange
 
@@ -62,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
         "daemon", parents=[run, kept], help="channels, settings, and the control sockets"
     )
     daemon.add_argument("--recordings", type=Path, help="of confirmation calls (STATE/recordings)")
+    daemon.add_argument("--vault", type=Path, help="what a factory reset leaves (STATE-vault)")
+    daemon.add_argument("--keys", type=Path, help="of the vault, where nothing better holds one (STATE-key)")
+    daemon.add_argument(
+        "--marker",
+        type=Path,
+        default=Path("/boot/firmware/steadyline-reset"),
+        help="a file that asks for a factory reset (%(default)s)",
+    )
     processes.add_parser("guard", parents=[kept], help="close the trunk's way out before there is a network")
     processes.add_parser("calls", parents=[run], help="the trunk, the phones, the calls")
     processes.add_parser("ctl", add_help=False, help="ask the daemon (gatewayctl)")

@@ -27,6 +27,11 @@ def main(settings: Path, state: Path) -> None:
     log.info("The guard stands; no address is admitted yet.")
 
 
+def close() -> None:
+    """Load the guard of a box without settings: calls talk to nobody. Raises DoorError."""
+    Nft().load(guard.boot())
+
+
 def _text(settings: Settings) -> str:
     networks: list[IPv4Network | IPv6Network] = list(settings.trunk.networks)
     ports = settings.ports

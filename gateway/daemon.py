@@ -7,22 +7,32 @@ On SIGTERM it leaves routes and guard standing: calls go on without it.
 import asyncio
 import contextlib
 import logging
+import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never, Protocol
+from typing import Any, Never
 
-from gateway import hub
 from gateway.building import Building
 from gateway.control import Admission, Sockets, admit
-from gateway.hub import Hub, HubEvent
+from gateway.hub import Hub, HubEvent, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.messages import Event
+from gateway.opening import open_box
+from gateway.schema import Settings
 from gateway.service import Pulse, Service, settle_memory
-from gateway.settings import confirmations, store
+from gateway.settings import confirmations
+from gateway.settings.books import Doors, World
 from gateway.settings.confirmations import Ledger, Register
+from gateway.settings.keeper import Keeper
+from gateway.settings.passwords import Passwords
+from gateway.settings.ruins import Ruins
+from gateway.settings.shelf import Shelf
+from gateway.settings.strongroom import Strongroom
+from gateway.status import CallView
+from gateway.vacancy import Room, Vacancy
 
 LONGEST_TURN_S = 5.0
 """A loop that has not turned for this long is dead."""
@@ -32,89 +42,127 @@ log = logging.getLogger("gateway.daemon")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line of `gateway daemon`. `recordings`: of confirmation calls, kept by calls."""
+    """The command line of `gateway daemon`. `recordings`: of confirmation calls, kept by calls. `vault` and
+    `keys`: what a factory reset leaves; beside the state unless named. `marker`: a file that asks for one."""
 
     settings: Path
     state: Path
     run: Path
     recordings: Path
+    vault: Path | None = None
+    keys: Path | None = None
+    marker: Path = Path("/boot/firmware/steadyline-reset")
 
-
-class Room(hub.Uplinks, Protocol):
-    """The uplinks room as the daemon builds it."""
-
-    async def run(self) -> None:
-        """Until cancelled; returning or raising ends the process."""
-
-    def confirmed(self, ledger: Ledger) -> None:
-        """Which addresses are confirmed from now on."""
+    def beside(self, what: str) -> Path:
+        """The folder beside the state's that is called after it."""
+        return self.state.with_name(f"{self.state.name}-{what}")
 
 
 Build = Callable[[Building], Room]
 
 
-async def serve(options: Options, build: Build, service: Service) -> None:
-    """Run until SIGTERM or SIGINT. Raises GatewayError when it cannot start, a group when a room died."""
+async def serve(
+    options: Options, build: Build, service: Service, *, close_guard: Callable[[], None] = lambda: None
+) -> None:
+    """Run until SIGTERM or SIGINT. Raises GatewayError when it cannot start, a group when a room died.
+    `close_guard` loads the guard with nothing admitted; it blocks, and raises GatewayError."""
     service.status("Reading settings.")
     for directory in (options.state, options.run):
         directory.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):  # under systemd it belongs to the calls process and is there
         options.recordings.mkdir(exist_ok=True)
-    loaded = store.load(options.settings, options.state)
+    vault, keys = options.vault or options.beside("vault"), options.keys or options.beside("key")
+    shelf = Shelf(options.settings, options.state)
+    ruins = Ruins(options.settings, options.state, vault, keys, options.recordings, options.marker)
+    strongroom = Strongroom(options.state, vault, keys)
+    opened = await open_box(shelf, ruins, strongroom)
     ledger = confirmations.load(options.state)
     loop = asyncio.get_running_loop()
     inbox = Inbox[HubEvent]()
     pulse = Pulse()
-    _announce(inbox, loaded, ledger)
-    room = build(
-        Building(
-            loaded.settings,
-            ledger,
-            options.state,
-            options.run,
-            options.recordings,
-            inbox,
-            pulse.register("uplinks", LONGEST_TURN_S, loop.time()),
+    if ledger.trouble:
+        inbox.post(Event(at=time.time(), kind="confirm", text=ledger.trouble))
+    uplinks_beat = pulse.register("uplinks", LONGEST_TURN_S, loop.time())
+
+    def build_room(settings: Settings) -> Room:
+        return build(
+            Building(
+                settings, register.ledger, options.state, options.run, options.recordings, inbox, uplinks_beat
+            )
         )
+
+    def tell_confirmed(ledger: Ledger) -> None:
+        vacancy.confirmed(ledger)
+        keeper.unsealed()
+
+    def live() -> Sequence[CallView]:
+        return the_hub.live()
+
+    def hang_up() -> None:
+        the_hub.hang_up()
+
+    stop = asyncio.Event()
+    register = Register(options.state, ledger, tell_confirmed)
+    vacancy = Vacancy(
+        build_room,
+        close_guard,
+        live,
+        lambda: register.ledger,
+        changed=lambda: inbox.post(UplinksChanged()),
+        idle=uplinks_beat,
     )
+    keeper = Keeper(
+        opened.begun,
+        opened.settings,
+        Doors(vacancy, shelf, strongroom, register, Passwords(options.state), ruins),
+        World(
+            publish=inbox.post,
+            restart=stop.set,
+            wall=time.time,
+            token=lambda: secrets.token_hex(16),
+            hang_up=hang_up,
+            changed=lambda: inbox.post(UplinksChanged()),
+            beat=pulse.register("settings", LONGEST_TURN_S, loop.time()),
+        ),
+    )
+    if opened.settings is not None:
+        vacancy.occupy(opened.settings)
     sockets = Sockets(inbox)
     the_hub = Hub(
         inbox,
         sockets,
-        room,
-        Register(options.state, ledger, room.confirmed),
+        vacancy,
+        register,
         told=service.status,
         ready=service.ready,
         beat=pulse.register("hub", LONGEST_TURN_S, loop.time()),
-        failback_after_s=lambda: loaded.settings.watching.failback_after_s,
+        failback_after_s=lambda: _failback_after_s(keeper.settings()),
+        changes=keeper,
     )
     await sockets.listen(options.run, _admissions())
     settle_memory()
     try:
         await _until_told_to_stop(
-            {"uplinks": room.run(), "hub": the_hub.run(), "watchdog": _feed(pulse, service)}
+            {
+                "uplinks": vacancy.run(),
+                "hub": the_hub.run(),
+                "settings": keeper.run(),
+                "watchdog": _feed(pulse, service),
+            },
+            stop,
         )
     finally:
         service.stopping()
         await sockets.close()
 
 
-def _announce(inbox: Inbox[HubEvent], loaded: store.Loaded, ledger: Ledger) -> None:
-    """Law 16: what is not as the owner left it is said."""
-    if loaded.refused:
-        text = f"The settings were refused, and the last good ones are in force. {loaded.refused}"
-        inbox.post(Event(at=time.time(), kind="settings", text=text))
-    if loaded.unsaved:
-        text = f"The settings are in force, but no good copy could be kept. {loaded.unsaved}"
-        inbox.post(Event(at=time.time(), kind="settings", text=text))
-    if ledger.trouble:
-        inbox.post(Event(at=time.time(), kind="confirm", text=ledger.trouble))
+def _failback_after_s(settings: Settings | None) -> float:
+    return settings.watching.failback_after_s if settings else 0.0
 
 
-async def _until_told_to_stop(rooms: dict[str, Coroutine[Any, Any, None]]) -> None:
-    """Run the rooms until a signal; one that ends by itself is an error."""
+async def _until_told_to_stop(rooms: dict[str, Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+    """Run the rooms until `stop` or a signal; one that ends by itself is an error."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
@@ -162,6 +210,12 @@ def _build(building: Building) -> Room:
     return Channels(building)
 
 
+def _close_guard() -> None:
+    from gateway import boot
+
+    boot.close()
+
+
 async def main(options: Options) -> None:
     """The daemon with the real rooms."""
-    await serve(options, _build, Service())
+    await serve(options, _build, Service(), close_guard=_close_guard)

@@ -5,14 +5,18 @@ what is done with channels the uplinks room decides, and what is done with calls
 """
 
 import asyncio
+import contextlib
 import logging
+import re
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, Never, Protocol
 
+from gateway import wire
+from gateway.changes import ChangeVerb, GetSupport, SupportNow
 from gateway.control import Peer, PeerCame, PeerEvent, PeerGone, PeerSaid, Sockets
 from gateway.errors import GatewayError, RefusedError
 from gateway.inbox import Inbox
@@ -34,6 +38,7 @@ from gateway.messages import (
     Follow,
     FromCalls,
     GetStatus,
+    HangUp,
     MediaHeard,
     MediaQuiet,
     ObserveAddress,
@@ -45,14 +50,17 @@ from gateway.messages import (
     UseUplink,
     Verb,
 )
-from gateway.status import Status, UplinkStatus
-from gateway.verdict import Facts, Judge
+from gateway.schema import Settings
+from gateway.status import CallView, SettingsStatus, Status, UplinkStatus
+from gateway.verdict import Facts, Judge, Note
 
 CALLS_ANSWER_S = 10.0
 CONFIRM_ANSWER_S = 90.0
 OBSERVE_S = 4.0
 TURN_S = 1.0
 """The loop turns at least this often: its beat feeds the watchdog."""
+RECENT = 200
+"""So many lines of the timeline are kept for who asks for help."""
 
 log = logging.getLogger("gateway.hub")
 
@@ -123,6 +131,18 @@ class Confirmations(Protocol):
         """The provider has refused this uplink's address: it is not confirmed any more."""
 
 
+class Changes(Protocol):
+    """The settings room: the one that changes settings, and all that hangs on them."""
+
+    def ask(self, verb: ChangeVerb, role: str, reply: Callable[[AnyMessage], None]) -> None:
+        """`reply` is called exactly once."""
+
+    def now(self) -> SettingsStatus: ...
+
+    def settings(self) -> Settings | None:
+        """What is in force; None: the box waits to be set up."""
+
+
 @dataclass(frozen=True, slots=True)
 class UplinksChanged:
     """The views of the uplinks room have changed; look again."""
@@ -162,6 +182,7 @@ class Hub:
         ready: Callable[[], None] = lambda: None,
         shown: Callable[[Status], None] = lambda status: None,
         failback_after_s: Callable[[], float] = lambda: 0.0,
+        changes: Changes | None = None,
     ) -> None:
         self._inbox = inbox
         self._sockets = sockets
@@ -169,6 +190,8 @@ class Hub:
         self._confirmations = confirmations
         self._told, self._beat, self._ready, self._shown = told, beat, ready, shown
         self._failback_after_s = failback_after_s
+        self._changes = changes
+        self._recent = deque[Event](maxlen=RECENT)
         self._judge = Judge(asyncio.get_running_loop().time())
         self._logged = ("", "")
         self._plan: TrunkPlan | None = None
@@ -203,8 +226,11 @@ class Hub:
         calls: Literal["running", "starting", "absent"] = (
             "running" if self._engine and self._plan else "starting" if self._calls else "absent"
         )
+        kept = self._changes.now() if self._changes else SettingsStatus()
         verdict = self._judge.see(
             Facts(
+                mode="normal" if self._changes is None or self._changes.settings() else "setup",
+                notes=_notes(kept),
                 uplinks=seen.uplinks,
                 calls_process=calls,
                 guard=seen.guard,
@@ -226,7 +252,18 @@ class Hub:
             uplinks=seen.uplinks,
             calls=self._calls_now.calls,
             phones=self._calls_now.phones,
+            settings=kept,
         )
+
+    def live(self) -> Sequence[CallView]:
+        """The calls that run."""
+        return self._calls_now.calls
+
+    def hang_up(self) -> None:
+        """End every call, as far as anybody is there to do it."""
+        for phone in sorted({call.phone for call in self._calls_now.calls} - {""}):
+            with contextlib.suppress(RefusedError):
+                self._ask_calls(HangUp(phone=phone), CALLS_ANSWER_S, lambda answer: None)
 
     def _show(self, status: Status) -> None:
         """Tell the lamp and systemd; the log only when there is something else to see or to do."""
@@ -383,10 +420,27 @@ class Hub:
                 case ObserveAddress():
                     self._begin_confirming(verb.uplink)
                     tasks.create_task(self._observe(verb.uplink, reply), name=f"observe {verb.uplink}")
+                case GetSupport():
+                    self._keeper().ask(verb, peer.role, lambda answer: reply(self._with_support(answer)))
+                case _ if isinstance(verb, ChangeVerb):
+                    self._keeper().ask(verb, peer.role, reply)
                 case _:
                     self._ask_calls(verb, CALLS_ANSWER_S, reply)
         except GatewayError as error:
             reply(_refusal(error))
+
+    def _keeper(self) -> Changes:
+        if self._changes is None:
+            raise RefusedError("nobody keeps settings here", where="settings", remedy="Ask the real daemon")
+        return self._changes
+
+    def _with_support(self, answer: AnyMessage) -> AnyMessage:
+        """What the hub knows, beside what the keeper gives."""
+        if not isinstance(answer, SupportNow):
+            return answer
+        lines = [f"{event.at:.3f} {event.kind}: {event.text}" for event in self._recent]
+        mine = {"status.json": wire.to_json(self.status()), "events.txt": "\n".join(lines) + "\n"}
+        return SupportNow(parts={name: masked(text) for name, text in (mine | answer.parts).items()})
 
     def _begin_confirming(self, uplink: str) -> None:
         if uplink in self._confirming:
@@ -445,9 +499,23 @@ class Hub:
         self._tell(Event(at=time.time(), kind=kind, text=text, uplink=uplink, call=call))
 
     def _tell(self, event: Event) -> None:
+        self._recent.append(event)
         log.info("%s", event.text, extra={"kind": event.kind, "uplink": event.uplink, "call": event.call})
         for peer in list(self._followers):
             self._sockets.send(peer, event)
+
+
+def _notes(kept: SettingsStatus) -> tuple[Note, ...]:
+    """What of the settings the owner should know while calls work."""
+    notes = [Note(kept.restored)] if kept.restored else []
+    notes += [Note(f"A change of {kept.trial} is on trial.")] if kept.trial else []
+    notes += [Note(kept.vault_trouble, "See why: gatewayctl log.")] if kept.vault_trouble else []
+    return tuple(notes)
+
+
+def masked(text: str) -> str:
+    """Telephone numbers show their beginning and their last two digits."""
+    return re.sub(r"(?<![\w.:-])(\+?\d{4})\d{3,9}(\d{2})(?![\w.:-])", r"\1…\2", text)
 
 
 def _refusal(error: GatewayError) -> Refused:

@@ -104,7 +104,8 @@ class SettingsStatus(Frozen, frozen=True, kw_only=True):
     `trial`: whose change is on trial (empty: none). `presence`: what a tap of the button would approve now.
     `access`: a name that changes whenever the page's password does, so that older sessions are void (empty:
     no password is set). `restored`: what the box did by itself after a reset, until somebody has seen it.
-    `vault`: what holds its key, what that protects against, and any trouble, in a sentence.
+    `vault`: what holds its key and what that protects against; `vault_trouble`: why a reset would lose
+    something (empty: it would not).
     """
 
     origin: Origin = "owner"
@@ -114,6 +115,7 @@ class SettingsStatus(Frozen, frozen=True, kw_only=True):
     access: str = ""
     restored: str = ""
     vault: str = ""
+    vault_trouble: str = ""
 
 
 class Verdict(Frozen, frozen=True, kw_only=True):

@@ -173,17 +173,14 @@ def test_refused_settings_are_announced_and_the_last_good_ones_count(house: Hous
     assert "The settings were refused, and the last good ones are in force" in log and "(line 1)" in log
 
 
-def test_no_settings_at_all_is_an_error_in_words(house: House) -> None:
+def test_a_box_without_settings_waits_to_be_set_up(house: House) -> None:
     house.settings.unlink()
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "gateway", "daemon",
-            "--settings", str(house.settings), "--state", str(house.state), "--run", str(house.run),
-        ],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=20,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "there is no such file" in done.stderr and "Traceback" not in done.stderr
+    house.start_daemon()
+    status = json.loads(house.ctl("status", "--json").stdout)
+    assert status["lamp"] == "setup" and status["settings"]["origin"] == "none"
+    assert status["guard"] == "standing" and status["uplinks"] == []
+    refused = house.ctl("uplinks", "use", "main")
+    assert refused.returncode == 1 and "not set up" in refused.stderr
 
 
 def test_two_daemons_do_not_share_a_directory(house: House) -> None:

@@ -28,7 +28,10 @@ GROUND = {
     *("sheet", "sheetpage"),
     *("status", "verdict", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
-MAINS = {"__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub", "lender"}
+MAINS = {
+    *("__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub", "lender"),
+    *("opening", "vacancy"),
+}
 # gatewayctl is a main in several files; its parser, tables, texts and masks are pure.
 MAINS |= {f"ctl/{name}" for name in ("__main__", "terminal", "talk", "seeing", "watching", "desk")}
 MAINS |= {f"ctl/{name}" for name in ("settings", "changing", "importing", "backup", "handing")}
@@ -42,12 +45,13 @@ DOORS = {
     *("panel/board", "panel/lines"),
     *("phones/usb", "phones/usbnode", "phones/usbtree", "phones/uevent", "phones/slic", "phones/dsp"),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
+    *("settings/passwords", "settings/ruins", "settings/shelf", "settings/strongroom"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
     *("uplinks/rtnl", "uplinks/sysfs", "uplinks/lent", "uplinks/packetsocket"),
 }
 # What a door takes and gives: plain values, so everybody in the room may name them.
 VALUES = {"calls/sip/values"}
-LOOPS = {"calls/trunk", "panel/front", "phones/desk", "settings/keeper", "uplinks/watch"}
+LOOPS = {"calls/trunk", "panel/front", "phones/desk", "settings/doorman", "settings/keeper", "uplinks/watch"}
 
 # Which files may import which library. pyproject.toml bans the same names for ruff.
 LIBRARIES = {

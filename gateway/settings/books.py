@@ -1,6 +1,6 @@
 """What the keeper of the settings acts through, and the values that cross there. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,18 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One sealed state: the settings, and files of the state directory by name. `told`: what was found
+    damaged on the way to it."""
+
+    generation: int
+    revision: int
+    text: str
+    files: Mapping[str, bytes]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Backup:
     """What a backup held: settings not yet checked, confirmations as they are on the disk (None: none)."""
 
@@ -57,7 +69,7 @@ class Applies(Protocol):
     async def observe(self, uplink: str, timeout_s: float) -> str:
         """Our address as the provider sees it on this uplink, asked now; empty: no answer."""
 
-    def confirmed(self) -> tuple[str, ...]:
+    def confirmed_uplinks(self) -> tuple[str, ...]:
         """The uplinks whose address is confirmed."""
 
 
@@ -143,12 +155,14 @@ class Doors:
 @dataclass(frozen=True, slots=True)
 class World:
     """Whom the keeper tells. `restart` ends the process in good order; `changed`: its status is new;
-    `has_button`: the panel has one; `wall`: Unix seconds; `token`: a fresh text that nobody can guess."""
+    `hang_up` ends all calls; `has_button`: the panel has one; `wall`: Unix seconds; `token`: a fresh text
+    that nobody can guess."""
 
     publish: Callable[[Event], None]
     restart: Callable[[], None]
     wall: Callable[[], float]
     token: Callable[[], str]
+    hang_up: Callable[[], None] = lambda: None
     changed: Callable[[], None] = lambda: None
     has_button: Callable[[], bool] = lambda: False
     beat: Callable[[float], None] = lambda now: None

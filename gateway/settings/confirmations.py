@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.errors import DoorError
+from gateway.errors import DoorError, RefusedError
 from gateway.messages import ConfirmResult, Done, Refused
 from gateway.settings import store
 
@@ -134,6 +134,7 @@ class Register:
         self._state = state
         self._tell = tell
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")  # one at a time
+        self._before: Ledger | None = None
         self.ledger = ledger
 
     async def settle(self, result: ConfirmResult, observed: str) -> Done | Refused:
@@ -156,6 +157,27 @@ class Register:
         if self.ledger.of(uplink):
             await self._keep(self.ledger.without(uplink))
 
+    def try_out(self, confirmations: bytes) -> None:
+        """Others, such as a backup brings, in force until `keep` or `return_to_kept`. Raises RefusedError."""
+        ledger = _read(confirmations)
+        self._before = self._before or self.ledger
+        self._put(ledger)
+
+    def return_to_kept(self) -> None:
+        """Those of before are in force again."""
+        if self._before is not None:
+            before, self._before = self._before, None
+            self._put(before)
+
+    async def keep(self) -> None:
+        """What is tried out goes to the disk. Raises DoorError; it is still tried out then."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, self.ledger)
+        self._before = None
+
+    def _put(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._tell(ledger)
+
     async def _keep(self, ledger: Ledger) -> str:
         """Put `ledger` in force and on the disk; words when it could not be stored."""
         self.ledger = ledger
@@ -172,21 +194,37 @@ def load(state: Path) -> Ledger:
     """The ledger in the state directory. Never raises: what cannot be read confirms nothing, and says so."""
     path = state / FILE
     try:
-        held = msgspec.json.decode(store.read(path, max_bytes=MAX_FILE_BYTES), type=_File)
-        if held.version != 1:
-            raise msgspec.ValidationError(f"version {held.version} is not known")
-        for one in held.confirmed:
-            for address in (one.local_address, one.public_address, one.observed_address or "0.0.0.0"):
-                ip_address(address)
-        names = [one.uplink for one in held.confirmed]
-        if len(set(names)) < len(names):
-            raise msgspec.ValidationError("an uplink appears twice")
+        return _parse(store.read(path, max_bytes=MAX_FILE_BYTES))
     except FileNotFoundError:
         return Ledger()
-    except (DoorError, msgspec.DecodeError, ValueError, RecursionError) as error:
+    except (DoorError, ValueError, RecursionError) as error:
         return Ledger(
             trouble=f"{path} cannot be used ({error}): no address counts as confirmed until called again"
         )
+
+
+def _read(data: bytes) -> Ledger:
+    try:
+        return _parse(data)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(
+            f"its confirmations cannot be used ({error})",
+            where="backup",
+            remedy="Export it again; it was made by another version, or is damaged",
+        ) from None
+
+
+def _parse(data: bytes) -> Ledger:
+    """Raises ValueError (msgspec's errors are such), RecursionError."""
+    held = msgspec.json.decode(data, type=_File)
+    if held.version != 1:
+        raise ValueError(f"version {held.version} is not known")
+    for one in held.confirmed:
+        for address in (one.local_address, one.public_address, one.observed_address or "0.0.0.0"):
+            ip_address(address)
+    names = [one.uplink for one in held.confirmed]
+    if len(set(names)) < len(names):
+        raise ValueError("an uplink appears twice")
     return Ledger(held.confirmed)
 
 

@@ -171,7 +171,8 @@ class Keeper:
             presence=self._doorman.waits_for,
             access=self._doorman.access,
             restored=self._restored,
-            vault=" ".join(filter(None, [self._vault_trouble, protects])),
+            vault=protects,
+            vault_trouble=self._vault_trouble,
         )
 
     # --- the loop ---------------------------------------------------------------------------------
@@ -186,12 +187,14 @@ class Keeper:
             while True:
                 event = await self._inbox.next(until=self._due())
                 self._world.beat(self._clock())
+                shown = self.now()
                 await self._turn(event)
-                self._world.changed()
+                if self.now() != shown:
+                    self._world.changed()
 
     def _due(self) -> float:
         times = [self._trial.due, self._doorman.due, self._seal_at]
-        return min(self._clock() + TURN_S, *(t for t in times if t is not None))
+        return min([self._clock() + TURN_S, *(t for t in times if t is not None)])
 
     async def _turn(self, event: _Input | None) -> None:
         now = self._clock()
@@ -487,6 +490,8 @@ class Keeper:
         if self._text and not empty:
             # What is not in the vault would be lost. The error is the answer; nothing was wiped.
             self._sealed = await self._work(self._doors.strongroom.seal())
+        if empty:
+            self._world.hang_up()
         await self._write_down(Wanted("reset", who), now)
         calls = len(self._doors.applies.live())
         going_on = (
@@ -504,6 +509,7 @@ class Keeper:
             await self._doorman.check(verb.password)
         self._doorman.spend(verb.proof)
         now = await asyncio.to_thread(self._doors.resets.now)
+        self._world.hang_up()
         await self._write_down(Wanted("decommission", verb.who), now)
         calls = len(self._doors.applies.live())
         text = f"Decommissioned by {verb.who}: settings, history, vault and its key are wiped for good."
@@ -527,7 +533,7 @@ class Keeper:
 
     async def _check_restored(self) -> None:
         """After a restore: does the provider answer on each channel whose address is confirmed?"""
-        wanted = self._doors.applies.confirmed()
+        wanted = self._doors.applies.confirmed_uplinks()
         answers: dict[str, str] = {}
         until = self._clock() + CHECK_S
         while (missing := [name for name in wanted if not answers.get(name)]) and self._clock() < until:

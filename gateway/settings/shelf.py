@@ -67,7 +67,7 @@ class Shelf:
             store.read_settings(path)
             return store.read(path, max_bytes=schema.MAX_FILE_BYTES).decode(), None
         except SettingsError as error:
-            return None, error
+            return None, error if path.exists() else None
         except (OSError, DoorError, UnicodeDecodeError):  # it changed under our hands
             return None, None
 
@@ -100,7 +100,7 @@ class Shelf:
 
     def note_trial(self, who: str, text: str) -> None:
         """Remember that a trial runs, so that a start after a power cut can tell. Raises DoorError."""
-        self.state.mkdir(parents=True, exist_ok=True)
+        store.make_folder(self.state)
         store.write(self.state / TRIAL, msgspec.json.encode(_Trial(who=who, text=text)))
 
     def forget_trial(self) -> None:
@@ -127,7 +127,7 @@ class Shelf:
         return sorted(found, key=lambda entry: entry.revision, reverse=True)
 
     def _add(self, entry: Revision) -> None:
-        (self.state / REVISIONS).mkdir(mode=0o700, exist_ok=True)
+        store.make_folder(self.state / REVISIONS)
         store.write(self._entry(entry.revision), msgspec.json.encode(entry))
 
     def _entry(self, revision: int) -> Path:

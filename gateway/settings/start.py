@@ -24,8 +24,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands on the disk. Texts are None when refused or absent; `entries` newest first; `tried`: whose
-    change was on trial when the box stopped (empty: nobody's), and its text."""
+    """What stands on the disk. Texts are None when refused or absent; `refused`: why the owner's file is,
+    when there is one; `entries` newest first; `tried`: whose change was on trial when the box stopped (empty:
+    nobody's), and its text."""
 
     file: str | None
     refused: SettingsError | None
@@ -102,11 +103,13 @@ def decide(found: Found) -> Start:
 
 
 def _without_file(found: Found, newest: Entry | None, told: list[str]) -> Start:
+    refused = "The settings file is missing" if found.refused is None else "The settings were refused"
+    details = f" {found.refused}" if found.refused else ""
     if found.copy is None:
-        if found.refused is not None and found.refused.problems[:1] and newest is not None:
-            told.append(f"The settings were refused. {found.refused}")
+        if found.refused is not None:
+            told.append(f"{refused}.{details}")
         return Start("none", "", newest.revision if newest else 0, (OpenVault(),), tuple(told))
-    told.append(f"The settings were refused, and the last good ones are in force. {found.refused}")
+    told.append(f"{refused}, and the last good ones are in force.{details}")
     entry = next((e for e in found.entries if e.text == found.copy), None)
     if entry is None:
         revision = newest.revision + 1 if newest else 1
