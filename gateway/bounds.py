@@ -1,4 +1,4 @@
-"""What a settings file may cost to read. Whoever takes in a text looks here first, and need not load the schema."""
+"""What a settings file may cost to read. Whoever takes in a text looks here, and need not load the schema."""
 
 from typing import Final
 

@@ -59,9 +59,9 @@ def migrate(raw: Raw) -> tuple[Raw, tuple[Move, ...]]:
     made: list[Move] = []
     for step in range(at, LATEST):
         for move in STEPS[step].moves:
-            moved = _moved(raw, move)
-            if moved is not None:
-                raw = moved
+            after = moved(raw, move)
+            if after is not None:
+                raw = after
                 made.append(move)
     return {**raw, "schema": LATEST}, tuple(made)
 
@@ -82,8 +82,8 @@ def forth(place: Place, made: tuple[Move, ...]) -> Place:
     return place
 
 
-def _moved(raw: Raw, move: Move) -> Raw | None:
-    """None: there is nothing to move, or something stands where it would go."""
+def moved(raw: Raw, move: Move) -> Raw | None:
+    """`raw` with this one move made. None: nothing is there to move, or something stands where it would."""
     *above, last = move.old
     holder: Any = raw
     for part in above:

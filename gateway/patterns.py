@@ -11,9 +11,11 @@ Stricter than Asterisk where it would quietly never match: such a text raises Va
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from gateway.bounds import MAX_LINE_LENGTH
 
 _WILD: Final = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 _DIALABLE: Final = frozenset("0123456789*#+ABCDabcd")
@@ -144,11 +146,13 @@ def _check(text: str, at: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionRule:
-    """For destinations that fit `pattern`, show `caller_id` (E.164 digits). `line` is 1-based."""
+    """For destinations that fit `pattern`, show `caller_id` (E.164 digits). `line` is 1-based; `text`: its
+    words."""
 
     pattern: Pattern
     caller_id: str
     line: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +187,31 @@ def parse_extensions(text: str) -> tuple[tuple[ExtensionRule, ...], tuple[Ignore
     comments, contexts and empty lines carry nothing. All else is returned as ignored. Raises ValueError,
     with the line, when a line that sets a CallerID has a pattern or a number that cannot be meant.
     """
+    rules, ignored, faults = _extensions(text)
+    if faults:
+        raise ValueError(f"line {faults[0].line}: {faults[0].why}")
+    return rules, ignored
+
+
+def import_extensions(text: str) -> tuple[tuple[ExtensionRule, ...], tuple[IgnoredLine, ...]]:
+    """The same of a file that was written for Asterisk, and may hold anything: what cannot be meant is listed
+    with the rest that has no effect here."""
+    rules, ignored, faults = _extensions(text)
+    return rules, tuple(sorted((*ignored, *faults), key=lambda line: line.line))
+
+
+def _extensions(
+    text: str,
+) -> tuple[tuple[ExtensionRule, ...], tuple[IgnoredLine, ...], tuple[IgnoredLine, ...]]:
     rules: list[ExtensionRule] = []
     ignored: list[IgnoredLine] = []
+    faults: list[IgnoredLine] = []
+    orders: dict[SortKey, ExtensionRule] = {}
     exten = ""
     for number, line in _statements(text):
+        if len(line) > MAX_LINE_LENGTH:
+            ignored.append(IgnoredLine(number, line[:80], f"it is longer than {MAX_LINE_LENGTH} characters"))
+            continue
         if _HEADER.fullmatch(line):
             exten = ""
             continue
@@ -199,20 +224,25 @@ def parse_extensions(text: str) -> tuple[tuple[ExtensionRule, ...], tuple[Ignore
         app, args = step["app"].lower(), (step["args"] or "").strip()
         caller_id = _CALLER_ID.fullmatch(args) if app == "set" else None
         if caller_id:
-            outcome = _rule(number, line, exten, caller_id["number"], rules)
+            try:
+                outcome = _rule(number, line, exten, caller_id["number"], orders)
+            except ValueError as error:
+                faults.append(IgnoredLine(number, line, str(error)))
+                continue
             if isinstance(outcome, IgnoredLine):
                 ignored.append(outcome)
             else:
                 rules.append(outcome)
+                orders[outcome.pattern.order] = outcome
         elif app == "dial" and not _DIAL_AS_IT_IS.fullmatch(args):
             ignored.append(IgnoredLine(number, line, "numbers leave by the trunk as they were dialled"))
         elif app != "dial":
             ignored.append(IgnoredLine(number, line, "only Set(CALLERID(num)=...) has an effect here"))
-    return tuple(rules), tuple(ignored)
+    return tuple(rules), tuple(ignored), tuple(faults)
 
 
 def _rule(
-    number: int, line: str, exten: str, caller_id: str, earlier: list[ExtensionRule]
+    number: int, line: str, exten: str, caller_id: str, earlier: Mapping[SortKey, ExtensionRule]
 ) -> ExtensionRule | IgnoredLine:
     if not exten:
         return IgnoredLine(number, line, "no exten line stands before it")
@@ -223,17 +253,15 @@ def _rule(
     digits = caller_id.removeprefix("+")
     if not _E164.fullmatch(digits):
         raise ValueError(
-            f"line {number}: the CallerID '{caller_id}' is not in international format "
-            "(7 to 15 digits, country code first)"
+            f"the CallerID '{caller_id}' is not in international format (7 to 15 digits, country code first)"
         )
     try:
         pattern = parse(exten)
     except ValueError as error:
-        raise ValueError(f"line {number}: the pattern '{exten}': {error}") from None
-    for rule in earlier:
-        if rule.pattern.order == pattern.order:
-            return IgnoredLine(number, line, f"line {rule.line} already says it for the same numbers")
-    return ExtensionRule(pattern, digits, number)
+        raise ValueError(f"the pattern '{exten}': {error}") from None
+    if rule := earlier.get(pattern.order):
+        return IgnoredLine(number, line, f"line {rule.line} already says it for the same numbers")
+    return ExtensionRule(pattern, digits, number, line)
 
 
 def _statements(text: str) -> Iterable[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """How settings of phones, of the box's own hardware, its page and its messages fit together."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from gateway.places import Place
@@ -72,18 +73,19 @@ def _analog(phone: "AnalogPhone") -> Iterator[tuple[str, str, str]]:
 
 
 def _codes(dialling: "Dialling") -> "Iterator[Fault]":
-    codes = [
-        (name, code) for name in type(dialling.codes).model_fields if (code := getattr(dialling.codes, name))
-    ]
-    for name, code in codes:
-        for other, begun in codes:
-            # A code is acted on at its last digit: none may begin another.
-            if other != name and code.startswith(begun) and (len(begun) < len(code) or other < name):
-                yield (
-                    ("dialling", "codes", name),
-                    f"{code} begins with {begun}, which is the code for {other}",
-                    'Choose another, or write "" for none',
-                )
+    chosen = dialling.codes.model_fields_set
+    codes = {
+        name: code for name in type(dialling.codes).model_fields if (code := getattr(dialling.codes, name))
+    }
+    for (one, first), (other, second) in combinations(codes.items(), 2):
+        # A code is acted on at its last digit: none may begin another.
+        if first.startswith(second) or second.startswith(first):
+            here, there = (one, other) if one in chosen and other not in chosen else (other, one)
+            yield (
+                ("dialling", "codes", here),
+                f"{codes[here]} and {codes[there]} ({there}) begin alike and cannot be told apart",
+                'Choose another, or write "" for none',
+            )
 
 
 def _panel(panel: "Panel") -> "Iterator[Fault]":

@@ -18,7 +18,7 @@ from gateway import migrations, patterns, refusals, relations
 from gateway.bounds import MAX_FILE_BYTES, MAX_LINE_LENGTH, MAX_PROBLEMS
 from gateway.errors import Problem, SettingsError
 from gateway.places import Place, places
-from gateway.section import Section, said
+from gateway.section import Section, said, sections_in
 from gateway.section_box import Appliance, Mail, Notifications, Panel, Syslog, Updates, Web, Webhook
 from gateway.section_lines import Lan, Ports, Uplink, Watching
 from gateway.section_phones import AnalogPhone, Codes, Dialling, Phone, UsbPhone, VirtualPhone
@@ -72,6 +72,7 @@ __all__ = [
     "parse",
     "read",
     "read_toml",
+    "sections_in",
 ]
 
 SectionT = TypeVar("SectionT", bound=Section)
