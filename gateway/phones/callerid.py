@@ -1,4 +1,4 @@
-"""Who calls, as the line shows it: messages of FSK and digits of DTMF. Pure; dsp.py makes samples of them.
+"""Who calls, as the line shows it: messages of FSK and digits of DTMF. Pure; fsk.py makes samples of them.
 
 GR-30-CORE and EN 300 659-3 share the form: type, length, then parameters of type, length, text.
 """

@@ -9,7 +9,7 @@ import math
 from array import array
 from ctypes import c_char, c_float, c_int, c_int16, c_uint8, c_void_p
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
 from gateway.errors import DoorError
 from gateway.phones.dtmf import (
@@ -24,6 +24,7 @@ from gateway.phones.dtmf import (
     frequencies,
     pair,
 )
+from gateway.phones.fsk import Fsk
 from gateway.phones.model import KEYS, Digit, DigitBegan, Tone
 from gateway.phones.tones import FULL_SCALE_DBM0
 
@@ -32,7 +33,6 @@ TWIST_DB: Final = 10
 """Either group of frequencies may be so much louder; 8 dB are promised, and noise adds to that."""
 THRESHOLD_DBM0: Final = -42
 
-Fsk = Literal["class", "etsi"]
 _STANDARDS: Final[dict[Fsk, int]] = {"class": 1, "etsi": 2}
 
 _MessageHandler = ctypes.CFUNCTYPE(None, c_void_p, ctypes.POINTER(c_uint8), c_int)
@@ -70,12 +70,6 @@ _SIGNATURES: Final = (
     ("dtmf_tx_set_level", None, c_void_p, c_int, c_int),
     ("dtmf_tx_set_timing", None, c_void_p, c_int, c_int),
     ("dtmf_tx_free", c_int, c_void_p),
-    ("adsi_tx_init", c_void_p, c_void_p, c_int),
-    ("adsi_tx_send_alert_tone", None, c_void_p),
-    ("adsi_tx_set_preamble", None, c_void_p, c_int, c_int, c_int, c_int),
-    ("adsi_tx_put_message", c_int, c_void_p, c_void_p, c_int),
-    ("adsi_tx", c_int, c_void_p, c_void_p, c_int),
-    ("adsi_tx_free", c_int, c_void_p),
     ("adsi_rx_init", c_void_p, c_void_p, c_int, _MessageHandler, c_void_p),
     ("adsi_rx", c_int, c_void_p, c_void_p, c_int),
     ("adsi_rx_free", c_int, c_void_p),
@@ -227,26 +221,6 @@ def dtmf(
         return _drained(library.dtmf_tx, state, length)
     finally:
         library.dtmf_tx_free(state)
-
-
-def fsk(message: bytes, standard: Fsk, *, alert: bool = False) -> "array[int]":
-    """Samples of a caller ID message (callerid.py makes them; the checksum is added here).
-
-    `alert`: DT-AS before it, as EN 300 659-1 wants it on a line that is on the hook.
-    """
-    library = _library()
-    state = library.adsi_tx_init(None, _STANDARDS[standard])
-    try:
-        if alert:  # 110 ms, and 60 ms of silence until the data
-            library.adsi_tx_send_alert_tone(state)
-        buffer = (c_uint8 * 258)(*message)
-        if library.adsi_tx_put_message(state, buffer, len(message)) <= 0:
-            raise DoorError(
-                "spandsp refused a caller ID message", where="caller ID", remedy="Shorten the name"
-            )
-        return _drained(library.adsi_tx, state, 4 * RATE_HZ)
-    finally:
-        library.adsi_tx_free(state)
 
 
 class FskReceiver:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import DoorError
-from gateway.phones import callerid, dsp
+from gateway.phones import callerid, dsp, fsk
 from gateway.phones.dsp import DtmfReceiver, FskReceiver
 from gateway.phones.model import KEYS, Caller, Digit, DigitBegan, Event, Tone
 from gateway.phones.profiles import profile
@@ -125,13 +125,13 @@ def test_sent_digits_are_heard() -> None:
 # --- caller ID ------------------------------------------------------------------------------------
 
 
-def read(samples: "array[int]", standard: dsp.Fsk) -> list[bytes]:
+def read(samples: "array[int]", standard: fsk.Fsk) -> list[bytes]:
     receiver = FskReceiver(standard)
     padded = array("h", bytes(3200)) + samples + array("h", bytes(3200))
     return [message for _, frame in sounds.frames(padded) for message in receiver.feed(frame)]
 
 
-WAYS: list[tuple[dsp.Fsk, bool]] = [("class", False), ("class", True), ("etsi", False), ("etsi", True)]
+WAYS: list[tuple[fsk.Fsk, bool]] = [("class", False), ("class", True), ("etsi", False), ("etsi", True)]
 
 
 @pytest.mark.parametrize(("standard", "alert"), WAYS)
@@ -146,22 +146,22 @@ WAYS: list[tuple[dsp.Fsk, bool]] = [("class", False), ("class", True), ("etsi", 
         callerid.waiting(False),
     ],
 )
-def test_messages_there_and_back(standard: dsp.Fsk, alert: bool, message: bytes) -> None:
-    samples = dsp.fsk(message, standard, alert=alert)
+def test_messages_there_and_back(standard: fsk.Fsk, alert: bool, message: bytes) -> None:
+    samples = fsk.samples(message, standard, alert=alert)
     assert read(samples, standard) == [message]
     assert len(samples) / 8000 < 1.2
 
 
 def test_alert_tone_is_as_long_as_the_standard_has_it() -> None:
     """EN 300 659-1: DT-AS of 88-110 ms, then at least 45 ms of silence."""
-    samples = np.array(dsp.fsk(callerid.waiting(True), "etsi", alert=True), float)
+    samples = np.array(fsk.samples(callerid.waiting(True), "etsi", alert=True), float)
     loud = [bool(np.max(np.abs(samples[n : n + 80])) > 100) for n in range(0, 2400, 80)]
     assert loud.index(False) in (9, 10, 11)
     assert loud[loud.index(False) :].index(True) >= 5
 
 
 def test_standards_are_not_the_same() -> None:
-    assert dsp.fsk(callerid.message(CALLER), "class") != dsp.fsk(callerid.message(CALLER), "etsi")
+    assert fsk.samples(callerid.message(CALLER), "class") != fsk.samples(callerid.message(CALLER), "etsi")
 
 
 def test_digits_of_a_number_are_heard_by_a_receiver() -> None:
