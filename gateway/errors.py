@@ -48,7 +48,14 @@ class SettingsError(GatewayError):
 
 
 class RefusedError(GatewayError):
-    """A request that cannot be done as things stand. Nothing was changed."""
+    """A request that cannot be done as things stand. Nothing was changed.
+
+    `reason`: the key of the prompt that a handset hears, where a phone asked for a call.
+    """
+
+    def __init__(self, what: str, *, where: str, remedy: str, reason: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.reason = reason
 
 
 class WireError(GatewayError):

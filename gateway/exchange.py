@@ -1,4 +1,4 @@
-"""The calls process: opens the engine, the phones and the link to the daemon, and lets the trunk's loop run.
+"""The calls process: opens the engine, the phones and the link to the daemon; lets trunk and desk work.
 
 It decides nothing. Without the daemon it goes on with what it was told last; running calls do not need it.
 """
@@ -6,19 +6,24 @@ It decides nothing. Without the daemon it goes on with what it was told last; ru
 import asyncio
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 
 from gateway import messages as m
 from gateway.calls import quiet
+from gateway.calls.ears import Ears
 from gateway.calls.sip import Engine, EngineOptions
 from gateway.calls.sip import values as v
 from gateway.calls.trunk import Trunk
 from gateway.errors import DoorError, GatewayError
 from gateway.inbox import Inbox
 from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
-from gateway.phones.virtual import VirtualPhone
+from gateway.phones.desk import Desk, Facts
+from gateway.phones.model import FromPhone
+from gateway.phones.sounds import Sounds
 from gateway.service import Service
 
 log = logging.getLogger(__name__)
@@ -32,7 +37,9 @@ LINK_AGAIN_S = 0.2
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-_Event = LinkEvent | v.Event | quiet.Quiet | quiet.Heard
+_Event = LinkEvent | v.Event | quiet.Quiet | quiet.Heard | FromPhone
+
+_OF_PHONES = (m.Dial, m.Lift, m.Press, m.Flash, m.Answer, m.HangUp, m.Hold, m.SendDigits, m.PlayFile)
 
 
 class Exchange:
@@ -45,6 +52,8 @@ class Exchange:
         self._engine: Engine | None = None
         self._options: EngineOptions | None = None
         self._trunk: Trunk | None = None
+        self._desk: Desk | None = None
+        self._sounds: Path | None = None
         self._paths: m.Paths | None = None
 
     async def run(self) -> None:
@@ -54,11 +63,14 @@ class Exchange:
             due = time.monotonic() + TURN_S
             if self._trunk and self._trunk.due is not None:
                 due = min(due, self._trunk.due)
+            if self._desk and self._desk.due is not None:
+                due = min(due, self._desk.due)
             event = await self._inbox.next(until=due)
             if event is not None:
                 self._take(event)
-            if self._trunk:
+            if self._trunk and self._desk:
                 self._trunk.tick()
+                self._desk.tick()
             self._feed_watchdog()
 
     def _take(self, event: _Event) -> None:
@@ -73,6 +85,12 @@ class Exchange:
                 log.warning("the daemon is gone (%s); calls go on as they are", event.why)
             case LinkSaid():
                 self._said(event)
+            case FromPhone():
+                if self._desk:
+                    self._desk.heard(event)
+            case v.EndSpoken(end):
+                if self._desk:
+                    self._desk.spoken(end)
             case _:
                 if self._trunk:
                     self._trunk.engine_event(event)
@@ -85,14 +103,18 @@ class Exchange:
                     self._planned(body)
                 case m.Paths():
                     self._paths = body
-                    if self._trunk:
-                        self._trunk.paths(body)
+                    self._follow(body)
                 case m.ConfirmAddress():
                     self._ready().confirm(
                         body.uplink, lambda result: said.link.send(result, re=number) if number else None
                     )
                 case _ if isinstance(body, m.Verb):
-                    done = self._ready().verb(body)
+                    trunk = self._ready()
+                    done = (
+                        self._desk.verb(body)
+                        if self._desk and isinstance(body, _OF_PHONES)
+                        else trunk.verb(body)
+                    )
                     if number:
                         said.link.send(done, re=number)
                 case _:
@@ -120,18 +142,42 @@ class Exchange:
             srtp=plan.srtp,
             session_expires_s=plan.session_expires_s,
         )
-        phones = {phone.name: VirtualPhone(phone) for phone in plan.phones}
-        if self._trunk is not None and options == self._options:
-            self._trunk.replan(plan, phones)
+        if self._trunk is not None and self._desk is not None and options == self._options:
+            self._trunk.replan(plan)
+            self._desk.replan(plan.phones, plan.dialling, self._sounds_of(plan))
             return
         if self._trunk is not None:
             raise SystemExit("the SIP engine's settings have changed; starting anew with them")
         self._options = options
         self._engine = Engine(self._inbox.post, options)
         self._engine.start()
-        self._trunk = Trunk(plan, self._engine, phones, self._send)
+        sounds = self._sounds_of(plan)
+        self._desk = Desk(Ears(self._engine), sounds)
+        self._trunk = Trunk(plan, self._engine, self._desk, self._send)
+        self._desk.connect(self._trunk, self._trunk.publish)
+        self._desk.replan(plan.phones, plan.dialling, sounds)
         if self._paths:
-            self._trunk.paths(self._paths)
+            self._follow(self._paths)
+
+    def _sounds_of(self, plan: m.TrunkPlan) -> Sounds:
+        if self._sounds is None:
+            self._sounds = Path(tempfile.mkdtemp(prefix="steadyline-sounds-"))
+        sounds = Sounds(self._sounds, plan.country, plan.dialling.language)
+        sounds.ready()
+        return sounds
+
+    def _follow(self, paths: m.Paths) -> None:
+        """The daemon's picture of the uplinks, for calls and for what the handsets tell of it."""
+        if self._trunk is None or self._desk is None:
+            return
+        self._trunk.paths(paths)
+        names = [path.uplink for path in paths.paths]
+        self._desk.paths(
+            Facts(
+                addresses=self._desk.facts.addresses,
+                place=names.index(paths.active) if paths.active in names else None,
+            )
+        )
 
     def _send(self, message: m.FromCalls) -> None:
         if self._link is not None:
@@ -151,6 +197,8 @@ class Exchange:
         self._service.stopping()
         if self._engine is not None:
             self._engine.stop()
+        if self._sounds is not None:
+            shutil.rmtree(self._sounds, ignore_errors=True)
 
 
 async def serve(run_directory: Path) -> None:

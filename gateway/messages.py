@@ -63,10 +63,12 @@ class Registration(Frozen, frozen=True, kw_only=True):
 
 
 class IncomingRule(Frozen, frozen=True, kw_only=True):
-    """A called number (digits; empty: any) and the phones that ring for it."""
+    """A called number (digits; empty: any) and the phones that ring for it. `when_busy`: with one of them in
+    a call, the free ones ring, or also those that a second call can wait at, or the caller hears busy."""
 
     number: str
     phones: tuple[str, ...]
+    when_busy: Literal["ring_free", "call_waiting", "busy"] = "ring_free"
 
 
 class PhonePlan(Frozen, frozen=True, kw_only=True):

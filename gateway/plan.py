@@ -50,7 +50,7 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
         else None,
         # The rule for any number counts only where there is none for the number itself.
         incoming=tuple(
-            IncomingRule(number=r.number, phones=r.phones)
+            IncomingRule(number=r.number, phones=r.phones, when_busy=r.when_busy)
             for r in sorted(settings.incoming.rules, key=lambda rule: not rule.number)
         ),
         phones=tuple(

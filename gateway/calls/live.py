@@ -12,7 +12,8 @@ from gateway.status import CallView
 @dataclass(slots=True)
 class Live:
     """A call while it lives. `phones`: those that ring or have it; `taken_by`: the one that has it;
-    `begins_s`: when its table is to be started (monotonic seconds; None: it has been)."""
+    `begins_s`: when its table is to be started (monotonic seconds; None: it has been); `up`: it was answered
+    at some time."""
 
     number: int
     table: Call
@@ -26,13 +27,9 @@ class Live:
     emergency: bool = False
     begins_s: float | None = None
     taken_by: str = ""
+    up: bool = False
     codec: str = ""
     mos: float | None = None
-
-    @property
-    def end(self) -> str:
-        """The name of its phone's end of the audio."""
-        return f"call{self.number}"
 
     @property
     def phone(self) -> str:

@@ -8,8 +8,7 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway import emodel
@@ -30,16 +29,17 @@ OPEN_WITHIN_S = 0.3
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
-class Phone(Protocol):
-    """A phone of any kind, as this loop uses it."""
+class Phones(Protocol):
+    """Whoever serves the phones. They know a call by its number; `reason` is a key of routing.WORDS."""
 
-    def audio(self, call: int) -> tuple[str, str]: ...
-    def ring(self, caller_id: str) -> list[m.Verb]: ...
-    def dialling(self) -> None: ...
-    def talking(self) -> None: ...
-    def idle(self) -> None: ...
-    def tell(self, reason: str) -> None: ...
-    def view(self) -> PhoneView: ...
+    def free(self, names: Iterable[str], *, waiting: bool) -> tuple[str, ...]: ...
+    def offer(self, call: int, names: Iterable[str], number: str) -> None: ...
+    def ringback(self, call: int, on: bool) -> None: ...
+    def sound(self, call: int) -> None: ...
+    def answered(self, call: int) -> None: ...
+    def told(self, call: int, reason: str) -> None: ...
+    def over(self, call: int, code: int, reason: str) -> None: ...
+    def views(self) -> tuple[PhoneView, ...]: ...
 
 
 Tell = Callable[[m.FromCalls], None]
@@ -55,7 +55,7 @@ class Trunk:
         self,
         plan: m.TrunkPlan,
         engine: v.Engine,
-        phones: Mapping[str, Phone],
+        phones: Phones,
         tell: Tell,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -63,7 +63,7 @@ class Trunk:
     ) -> None:
         self._plan = plan
         self._engine = engine
-        self._phones = dict(phones)
+        self._phones = phones
         self._tell = tell
         self._clock = clock
         self._wall = wall
@@ -71,7 +71,8 @@ class Trunk:
         self._paths = m.Paths(paths=(), active="", cause="")
         self._calls: dict[int, Live] = {}
         self._legs: dict[int, Live] = {}
-        self._call_numbers = itertools.count(1)
+        self.new_call = itertools.count(1).__next__
+        """The number of a call, which nobody else in the box has."""
         self._new_leg = itertools.count(1).__next__
         self._confirming = Confirming(engine, self._new_leg, clock)
         self._rests = routing.Rests()
@@ -80,14 +81,11 @@ class Trunk:
 
     # --- from the daemon --------------------------------------------------------------------------
 
-    def replan(self, plan: m.TrunkPlan, phones: Mapping[str, Phone]) -> None:
-        """New settings: for calls from now on. A phone that is in a call stays as it is until its end."""
+    def replan(self, plan: m.TrunkPlan) -> None:
+        """New settings: for calls from now on."""
         if plan == self._plan:
             return
         self._plan = plan
-        busy = {name for live in self._calls.values() for name in live.phones}
-        kept = {name: phone for name, phone in self._phones.items() if name in busy}
-        self._phones = {**phones, **kept}
         self._reach.replan(plan)
 
     def paths(self, paths: m.Paths) -> None:
@@ -100,42 +98,13 @@ class Trunk:
             self._feed(live, model.PathsChanged(ways), now)
         self.publish()
 
-    # --- verbs of people and phones ---------------------------------------------------------------
+    # --- verbs of people --------------------------------------------------------------------------
 
     def verb(self, verb: m.Verb) -> m.Done:
         """Do what a person asked for. Raises RefusedError in words; then nothing was done."""
-        now = self._clock()
         match verb:
-            case m.Dial():
-                return self._dial(verb, now)
-            case m.Answer():
-                return self._answer(verb, now)
-            case m.HangUp():
-                live = self._call_of(verb.phone)
-                self._feed(live, model.HangUp(), now)
-                return m.Done(text=f"{verb.phone} hung up.")
-            case m.Hold():
-                live = self._call_of(verb.phone)
-                self._feed(live, model.HoldWanted(verb.on), now)
-                return m.Done(text=f"The call of {verb.phone} is {'on hold' if verb.on else 'taken back'}.")
-            case m.SendDigits():
-                live = self._call_of(verb.phone)
-                if live.table.leg is not None:
-                    self._engine.do(v.SendDigits(live.table.leg, verb.digits))
-                return m.Done(text=f"Sent {verb.digits}.")
-            case m.PlayFile():
-                live = self._call_of(verb.phone)
-                if not Path(verb.path).is_file():
-                    raise RefusedError(
-                        f"there is no file {verb.path}",
-                        where=verb.phone,
-                        remedy="Give the path of a WAV file",
-                    )
-                self._engine.do(v.Play(live.end, verb.path))
-                return m.Done(text=f"{verb.phone} speaks {Path(verb.path).name}.")
             case m.ExplainNumber():
-                dialled = self._dialled(verb.digits)
-                return m.Done(text=self._choice(dialled).words)
+                return m.Done(text=self._choice(self._dialled(verb.digits)).words)
             case _:
                 raise RefusedError(
                     f"{type(verb).__name__} is not for the calls process",
@@ -143,23 +112,29 @@ class Trunk:
                     remedy="Ask the daemon",
                 )
 
+    # --- from the phones --------------------------------------------------------------------------
+
+    def weigh(self, digits: str) -> numbers.Weight:
+        """What digits are while they are being keyed."""
+        return numbers.weigh(digits, self._plan.country, self._plan.confirm_number)
+
     def _dialled(self, digits: str) -> numbers.Dialled:
         return numbers.dialled(digits, self._plan.country, self._plan.confirm_number)
 
-    def _choice(self, dialled: numbers.Dialled) -> callerid.Choice:
-        return callerid.choose(dialled, self._plan)
+    def _choice(self, dialled: numbers.Dialled, hide: bool = False) -> callerid.Choice:
+        return callerid.choose(dialled, self._plan, hide)
 
-    def _dial(self, verb: m.Dial, now: float) -> m.Done:
-        phone = self._phone(verb.phone)
-        if any(verb.phone in live.phones for live in self._calls.values()):
-            raise RefusedError(
-                f"{verb.phone} is in a call", where=verb.phone, remedy="Hang up first, or use another phone"
-            )
-        dialled = self._dialled(verb.digits)
+    def place(self, call: int, phone: str, digits: str, *, hidden: bool = False, pin: str = "") -> m.Done:
+        """Call what was dialled at `phone`, under a number of `new_call`. Raises RefusedError in words, with
+        the key of the words for a handset."""
+        del pin
+        now = self._clock()
+        dialled = self._dialled(digits)
         if dialled.kind == "invalid":
-            raise RefusedError(dialled.words, where=verb.digits, remedy="Check the number")
-        choice = self._choice(dialled)
-        number = next(self._call_numbers)
+            raise RefusedError(
+                dialled.words, where=digits, remedy="Check the number", reason="invalid_number"
+            )
+        choice = self._choice(dialled, hidden)
         emergency = dialled.kind == "emergency"
         route = routing.Route(
             self._plan.servers,
@@ -168,10 +143,10 @@ class Trunk:
             "emergency" if emergency else "ordinary",
         )
         live = Live(
-            number=number,
+            number=call,
             table=Call.outgoing(route, self._new_leg, self._random),
             direction="out",
-            phones=[verb.phone],
+            phones=[phone],
             remote=dialled.shown,
             dial=dialled.digits,
             caller_id=choice.caller_id,
@@ -179,11 +154,9 @@ class Trunk:
             headers=tuple(choice.headers(self._plan.domain, self._plan.assert_identity).items()),
             emergency=emergency,
             begins_s=now,
-            taken_by=verb.phone,
+            taken_by=phone,
         )
-        self._calls[number] = live
-        phone.dialling()
-        self._open_end(live, phone)
+        self._calls[call] = live
         if emergency:
             self._tell_emergencies()
             if not model.Ways.of(self._paths).fit:
@@ -191,8 +164,9 @@ class Trunk:
         self._begin_due(now)
         self.publish()
         return m.Done(
-            text=f"Calling {dialled.shown}; the other side sees {choice.caller_id}.",
-            data={"call": number, "caller_id": choice.caller_id, "number": dialled.digits},
+            text=f"Calling {dialled.shown}; the other side sees "
+            f"{'no number' if choice.hidden else choice.caller_id}.",
+            data={"call": call, "caller_id": choice.caller_id, "number": dialled.digits},
         )
 
     def _begin_due(self, now: float) -> None:
@@ -204,22 +178,35 @@ class Trunk:
     def _tell_emergencies(self) -> None:
         self._tell(m.EmergencyCalls(calls=sum(live.emergency for live in self._calls.values())))
 
-    def _answer(self, verb: m.Answer, now: float) -> m.Done:
-        phone = self._phone(verb.phone)
-        for live in self._calls.values():
-            if live.direction == "in" and verb.phone in live.phones and not live.taken_by:
-                live.taken_by = verb.phone
-                for other in live.phones:
-                    if other != verb.phone:
-                        self._phones[other].idle()
-                live.phones = [verb.phone]
-                self._open_end(live, phone)
-                self._feed(live, model.Lifted(), now)
-                self.publish()
-                return m.Done(
-                    text=f"{verb.phone} took the call from {live.remote}.", data={"call": live.number}
-                )
-        raise RefusedError(f"{verb.phone} does not ring", where=verb.phone, remedy="Wait for a call, or dial")
+    def take(self, call: int, phone: str) -> None:
+        """`phone` answers a call that was offered. One that is over by now is left to its own end."""
+        if live := self._calls.get(call):
+            live.phones, live.taken_by = [phone], phone
+            self._feed(live, model.Lifted(), self._clock())
+            self.publish()
+
+    def drop(self, call: int, code: int = 486) -> None:
+        """The phone's side ends a call, or refuses it with `code`."""
+        if live := self._calls.get(call):
+            self._feed(live, model.HangUp(code), self._clock())
+            self.publish()
+
+    def hold(self, call: int, on: bool) -> None:
+        """Put a call on hold, or take it back."""
+        if live := self._calls.get(call):
+            self._feed(live, model.HoldWanted(on), self._clock())
+            self.publish()
+
+    def give(self, call: int, phone: str) -> None:
+        """The call is another phone's; it is joined to it when it is taken back from hold."""
+        if live := self._calls.get(call):
+            live.phones, live.taken_by = [phone], phone
+            self.publish()
+
+    def send(self, call: int, keys: str) -> None:
+        """Keys during a call, as RFC 4733 events."""
+        if (live := self._calls.get(call)) and live.table.leg is not None:
+            self._engine.do(v.SendDigits(live.table.leg, keys))
 
     def confirm(self, uplink: str, reply: Callable[[m.ConfirmResult], None]) -> None:
         """Call the confirmation number out of this uplink; `reply` gets the result. Raises RefusedError."""
@@ -235,23 +222,6 @@ class Trunk:
                 "the provider's server is not known yet", where=uplink, remedy="Check the trunk's server name"
             )
         self._confirming.begin(path, self._reach.hop(uplink), self._plan, reply)
-
-    def _phone(self, name: str) -> Phone:
-        if name not in self._phones:
-            known = ", ".join(sorted(self._phones)) or "none"
-            raise RefusedError(f"there is no phone {name}", where="phones", remedy=f"Phones here: {known}")
-        return self._phones[name]
-
-    def _call_of(self, phone: str) -> Live:
-        self._phone(phone)
-        for live in self._calls.values():
-            if phone in live.phones:
-                return live
-        raise RefusedError(f"{phone} is in no call", where=phone, remedy="Dial or answer first")
-
-    def _open_end(self, live: Live, phone: Phone) -> None:
-        play, record = phone.audio(live.number)
-        self._engine.do(v.OpenEnd(live.end, play, record))
 
     # --- from the engine --------------------------------------------------------------------------
 
@@ -330,20 +300,22 @@ class Trunk:
 
     def _incoming(self, event: v.LegIncoming, now: float) -> None:
         called = event.called.removeprefix("+")
-        names = next((r.phones for r in self._plan.incoming if r.number in ("", called)), ())
-        busy = {name for live in self._calls.values() for name in live.phones}
-        free = [name for name in names if name in self._phones and name not in busy]
-        if not free:
-            self._engine.do(v.EndLeg(event.leg, 486 if names else 404))
+        rule = next((r for r in self._plan.incoming if r.number in ("", called)), None)
+        if rule is None:
+            self._engine.do(v.EndLeg(event.leg, 404))
             return
-        number = next(self._call_numbers)
+        free = self._phones.free(rule.phones, waiting=rule.when_busy == "call_waiting")
+        if not free or (rule.when_busy == "busy" and len(free) < len(rule.phones)):
+            self._engine.do(v.EndLeg(event.leg, 486))
+            return
+        number = self.new_call()
         live = Live(
             number=number,
             table=Call.incoming(
                 event.leg, event.uplink, model.Ways.of(self._paths), self._new_leg, self._random
             ),
             direction="in",
-            phones=free,
+            phones=list(free),
             remote=event.caller or "unknown",
             dial=event.called,
             caller_id=event.caller,
@@ -376,9 +348,12 @@ class Trunk:
 
     def _feed(self, live: Live, event: model.Event | None, now: float) -> None:
         for action in live.table.receive(event, now):
-            self._perform(live, action, now)
+            self._perform(live, action)
+        if live.table.state == "up" and not live.up:
+            live.up = True
+            self._phones.answered(live.number)
 
-    def _perform(self, live: Live, action: model.Action, now: float) -> None:
+    def _perform(self, live: Live, action: model.Action) -> None:
         engine = self._engine
         match action:
             case model.StartLeg():
@@ -407,14 +382,16 @@ class Trunk:
             case model.EndLeg():
                 engine.do(v.EndLeg(action.leg, action.code, action.uplink))
             case model.ConnectPhone():
-                engine.do(v.Connect(action.leg, live.end))
-                self._phones[live.taken_by].talking()
+                engine.do(v.Connect(action.leg, live.taken_by))
+                self._phones.sound(live.number)
             case model.DisconnectPhone():
                 engine.do(v.Disconnect(action.leg))
-            case model.Ring():
-                self._ring(live, action.on, now)
-            case model.Ringback():
-                pass  # a virtual phone hears what the far end sends
+            case model.Ring(on):
+                if on and live.table.leg is not None:
+                    engine.do(v.AnswerLeg(live.table.leg, 180))
+                    self._phones.offer(live.number, live.phones, live.caller_id)
+            case model.Ringback(on):
+                self._phones.ringback(live.number, on)
             case model.Moved():
                 self._tell(
                     m.CallMoved(
@@ -431,32 +408,17 @@ class Trunk:
                 self._tell(
                     m.AddressRefused(uplink=action.uplink, taken_from=live.table.uplink, sip_code=action.code)
                 )
-            case model.Tell():
-                for name in live.phones:
-                    self._phones[name].tell(routing.WORDS[action.reason])
+            case model.Tell(reason):
+                if live.table.state != "ended":
+                    self._phones.told(live.number, reason)
             case model.Log():
                 self._close(live, action)
-
-    def _ring(self, live: Live, on: bool, now: float) -> None:
-        if not on:
-            for name in live.phones:
-                if name != live.taken_by:
-                    self._phones[name].idle()
-            return
-        if live.table.leg is not None:
-            self._engine.do(v.AnswerLeg(live.table.leg, 180))
-        for name in list(live.phones):
-            for verb in self._phones[name].ring(live.remote):
-                if isinstance(verb, m.Answer) and not live.taken_by:
-                    self._answer(verb, now)
 
     def _close(self, live: Live, entry: model.Log) -> None:
         del self._calls[live.number]
         if live.emergency:
             self._tell_emergencies()
-        self._engine.do(v.CloseEnd(live.end))
-        for name in live.phones:
-            self._phones[name].idle()
+        self._phones.over(live.number, entry.code, entry.reason)
         self._tell(live.logged(entry, self._wall() - self._clock()))
 
     # --- what others may see ----------------------------------------------------------------------
@@ -465,7 +427,7 @@ class Trunk:
         """Tell the daemon about calls and phones, when something changed or it has to hear it anew."""
         view = m.CallsNow(
             calls=tuple(live.view() for live in self._calls.values()),
-            phones=tuple(phone.view() for phone in self._phones.values()),
+            phones=self._phones.views(),
         )
         if always or view != self._told:
             self._told = view

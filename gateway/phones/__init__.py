@@ -1,1 +1,1 @@
-"""What an owner lifts: virtual phones today; USB and analog phones use the same interface."""
+"""What an owner lifts: lines, the desk that serves them, and the doors to their hardware."""

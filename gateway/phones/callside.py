@@ -93,8 +93,13 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuse:
+    """The user does not want the call that rings or waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class DialAll:
-    """Digits at once, as from a page or a speed dial; the handset is off the hook already."""
+    """Digits at once, as from a page or a speed dial; lifts the handset where it is not."""
 
     digits: str
 
@@ -116,7 +121,18 @@ class PickedUp:
 
 
 CallEvent = (
-    Offered | PickedUp | Ringback | Sound | Answered | Told | Over | Became | Spoken | DialAll | HoldKey
+    Offered
+    | PickedUp
+    | Ringback
+    | Sound
+    | Answered
+    | Told
+    | Over
+    | Became
+    | Spoken
+    | Refuse
+    | DialAll
+    | HoldKey
 )
 
 
@@ -166,10 +182,11 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Give `call` to the phone at the other end of `inside`, and leave both."""
+    """Give `call` (with `caller`) to the phone at the other end of `inside`, and leave both."""
 
     call: int
     inside: int
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True)

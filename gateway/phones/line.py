@@ -132,6 +132,20 @@ class Line:
         return tuple(party.call for party in self._parties())
 
     @property
+    def free(self) -> bool:
+        """A call may be offered: it would ring, or wait."""
+        if self.memory.dnd or self.state not in ("idle", "talking"):
+            return False
+        if self.state == "idle":
+            return True
+        alone = self.active is not None and self.active.up and not self.waiting and not self.held
+        return alone and self.options.call_waiting and not self._no_waiting
+
+    def holds(self, call: int) -> bool:
+        """True when this call of ours is on hold."""
+        return any(party.call == call and party.on_hold for party in self._parties())
+
+    @property
     def shown(self) -> str:
         """As PhoneView has it: idle, dialling, ringing, talking, gone."""
         names = {"gone": "gone", "idle": "idle", "ringing": "ringing"}
@@ -174,7 +188,14 @@ class Line:
                     self.state = "idle"
             case h.Unplugged():
                 self._gone()
+            case c.Refuse() if self.waiting:
+                self.ear.emit(c.Drop(self.waiting.call))
+                self.waiting = None
+                self._offer_over()
             case c.DialAll(digits):
+                if self.state == "idle":
+                    self.ear.listen(True)
+                    self.state = "dial"
                 self._dial_all(digits, now, "incomplete_number")
             case c.HoldKey(on):
                 self._hold_key(on)
@@ -247,7 +268,7 @@ class Line:
     def _connect(self, active: Party, held: Party) -> None:
         """Hand one over to the phone at the other end of the other."""
         given, inside = (held, active) if active.inside else (active, held)
-        self.ear.emit(c.HandOver(given.call, inside.call))
+        self.ear.emit(c.HandOver(given.call, inside.call, given.caller))
 
     def _flashed(self, now: float) -> None:
         match self.state:
@@ -542,18 +563,12 @@ class Line:
         if self.state == "idle" and not self.memory.dnd:
             self.state, self.waiting = "ringing", party
             self._ring(party, "inside" if party.inside else "outside")
-        elif self._can_wait():
+        elif self.free:
             self.waiting = party
             self.ear.play("waiting")
             self.ear.emit(h.ShowCaller(party.caller))
         else:
             self.ear.emit(c.Drop(party.call, 486))
-
-    def _can_wait(self) -> bool:
-        options, active = self.options, self.active
-        alone = active is not None and active.up and not self.waiting and not self.held
-        wanted = options.call_waiting and not self._no_waiting and not self.memory.dnd
-        return self.state == "talking" and alone and wanted
 
     def _ring(self, party: Party, ring: c.RingName) -> None:
         self.ear.emit(c.RingWith(ring, party.caller))
@@ -591,14 +606,14 @@ class Line:
     def _over(self, over: c.Over, now: float) -> None:
         if self.waiting and over.call == self.waiting.call:
             self.waiting = None
-            self._offer_over(now)
+            self._offer_over()
         elif self.held and over.call == self.held.call:
             self.held = None
             self._held_over()
         elif self.active and over.call == self.active.call:
             self._active_over(over, now)
 
-    def _offer_over(self, now: float) -> None:
+    def _offer_over(self) -> None:
         if self.state == "ringing":
             self._stop_ringing()
         elif self.state in ("talking", "menu"):

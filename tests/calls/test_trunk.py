@@ -7,11 +7,13 @@ from typing import TypeVar
 import pytest
 
 from gateway import messages as m
+from gateway.calls.ears import Ears
 from gateway.calls.reach import BIND_AGAIN_S, KEEP_ALIVE_S
 from gateway.calls.sip import values as v
 from gateway.calls.trunk import OPEN_WITHIN_S, Trunk
 from gateway.errors import RefusedError
-from gateway.phones.virtual import VirtualPhone
+from gateway.phones.desk import Desk
+from gateway.phones.sounds import Sounds
 
 C = TypeVar("C")
 SERVER = m.Server(address="192.0.2.10", port=5060, transport="udp")
@@ -63,15 +65,19 @@ class House:
             rtp_ports=(10_000, 10_999),
             recordings=str(tmp_path),
         )
+        sounds = Sounds(tmp_path, "GB", "en", tmp_path)
+        self.desk = Desk(Ears(self.engine), sounds, clock=lambda: self.now, wall=lambda: self.now + 1e9)
         self.trunk = Trunk(
             self.plan,
             self.engine,
-            {plan.name: VirtualPhone(plan) for plan in plans},
+            self.desk,
             self.told.append,
             clock=lambda: self.now,
             wall=lambda: self.now + 1e9,
             random=lambda: 0.5,
         )
+        self.desk.connect(self.trunk, self.trunk.publish)
+        self.desk.replan(plans, m.DiallingPlan(), sounds)
         self.paths(main="fit", backup="fit")
 
     def paths(self, **states: m.PathState) -> None:
@@ -99,7 +105,7 @@ class House:
 
     def up(self, digits: str = "020 7946 0001") -> int:
         """A call of `desk` that was answered; its leg."""
-        self.trunk.verb(m.Dial(phone="desk", digits=digits))
+        self.desk.verb(m.Dial(phone="desk", digits=digits))
         leg = self.engine.sent(v.StartLeg)[-1].leg
         self.trunk.engine_event(v.LegMedia(leg, "up", "PCMA"))
         self.trunk.engine_event(v.LegAnswered(leg))
@@ -127,7 +133,7 @@ def test_sockets_are_bound_before_they_are_needed(house: House) -> None:
     [("020 7946 0001", "442079460001", "442012345678"), ("0161 496 0001", "441614960001", "443069990100")],
 )
 def test_destination_chooses_the_caller_id(house: House, digits: str, number: str, caller_id: str) -> None:
-    done = house.trunk.verb(m.Dial(phone="desk", digits=digits))
+    done = house.desk.verb(m.Dial(phone="desk", digits=digits))
     started = house.engine.sent(v.StartLeg)[-1]
     assert (started.number, started.caller_id, started.uplink) == (number, caller_id, "main")
     assert caller_id in done.text
@@ -154,8 +160,8 @@ def test_call_stays_on_the_backup_when_main_returns(house: House) -> None:
     house.paths(main="fit", backup="fit")
     house.pass_s(60)
     assert len(house.engine.sent(v.Reinvite)) == before
-    house.trunk.verb(m.HangUp(phone="desk"))
-    house.trunk.verb(m.Dial(phone="desk", digits="02079460002"))
+    house.desk.verb(m.HangUp(phone="desk"))
+    house.desk.verb(m.Dial(phone="desk", digits="02079460002"))
     assert house.engine.sent(v.StartLeg)[-1].uplink == "main"
 
 
@@ -173,7 +179,7 @@ def test_refused_move_is_replaced(house: House) -> None:
 
 def test_answer_to_a_hold_is_no_answer_to_a_move(house: House) -> None:
     leg = house.up()
-    house.trunk.verb(m.Hold(phone="desk", on=True))
+    house.desk.verb(m.Hold(phone="desk", on=True))
     assert house.engine.sent(v.HoldLeg)[-1] == v.HoldLeg(leg, True)
     house.trunk.engine_event(v.LegReinvited(leg, 200, "OK", move=False))
     assert not [told for told in house.told if isinstance(told, m.CallMoved)]
@@ -194,14 +200,14 @@ def test_call_log_tells_what_happened(house: House) -> None:
 
 
 def test_second_server_is_tried_when_the_first_is_out_of_service(house: House) -> None:
-    house.trunk.verb(m.Dial(phone="desk", digits="02079460001"))
+    house.desk.verb(m.Dial(phone="desk", digits="02079460001"))
     first = house.engine.sent(v.StartLeg)[-1]
     house.trunk.engine_event(v.LegEnded(first.leg, 503, "Service Unavailable", retry_after_s=30.0))
     assert house.engine.sent(v.StartLeg)[-1].hop.address == SECOND.address
 
 
 def test_address_that_is_refused_here_and_taken_there_is_told(house: House) -> None:
-    house.trunk.verb(m.Dial(phone="desk", digits="02079460001"))
+    house.desk.verb(m.Dial(phone="desk", digits="02079460001"))
     first = house.engine.sent(v.StartLeg)[-1]
     house.trunk.engine_event(v.LegEnded(first.leg, 403, "Forbidden"))
     second = house.engine.sent(v.StartLeg)[-1]
@@ -214,7 +220,7 @@ def test_incoming_call_rings_the_phones_of_its_number(house: House) -> None:
     house.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "447700900123", "192.0.2.10:5060"))
     assert house.engine.sent(v.AnswerLeg) == [v.AnswerLeg(-1, 180)]
     assert house.last(m.CallsNow).phones[0].state == "ringing"
-    house.trunk.verb(m.Answer(phone="desk"))
+    house.desk.verb(m.Answer(phone="desk"))
     assert house.engine.sent(v.AnswerLeg)[-1] == v.AnswerLeg(-1, 200)
 
 
@@ -282,7 +288,7 @@ def test_what_cannot_be_done_is_refused_in_words_and_starts_nothing(
     house: House, verb: m.Verb, words: str
 ) -> None:
     with pytest.raises(RefusedError, match=words):
-        house.trunk.verb(verb)
+        house.desk.verb(verb)
     assert house.engine.sent(v.StartLeg) == []
 
 
@@ -293,14 +299,14 @@ def test_confirmation_of_an_uplink_without_address_is_refused(house: House) -> N
 
 def test_all_paths_down_is_told_to_the_phone(house: House) -> None:
     house.paths(main="leave", backup="unfit")
-    house.trunk.verb(m.Dial(phone="desk", digits="020 7946 0001"))
+    house.desk.verb(m.Dial(phone="desk", digits="020 7946 0001"))
     assert house.engine.sent(v.StartLeg) == []
     assert "All Internet channels are down" in house.last(m.CallEnded).reason
 
 
 def test_call_for_help_opens_every_channel_and_tries_them_all(house: House) -> None:
     house.paths(main="unfit", backup="unfit")
-    house.trunk.verb(m.Dial(phone="desk", digits="999"))
+    house.desk.verb(m.Dial(phone="desk", digits="999"))
     assert house.last(m.EmergencyCalls).calls == 1
     assert house.engine.sent(v.StartLeg) == [], "the guard needs a moment"
     house.pass_s(OPEN_WITHIN_S)
@@ -308,16 +314,16 @@ def test_call_for_help_opens_every_channel_and_tries_them_all(house: House) -> N
     assert (first.number, first.uplink) == ("999", "main")
     house.trunk.engine_event(v.LegEnded(first.leg, 403, "Forbidden"))
     assert house.engine.sent(v.StartLeg)[-1].uplink == "backup"
-    house.trunk.verb(m.HangUp(phone="desk"))
+    house.desk.verb(m.HangUp(phone="desk"))
     assert house.last(m.EmergencyCalls).calls == 0
 
 
 def test_call_for_help_leaves_at_once_where_a_channel_is_fit(house: House) -> None:
-    house.trunk.verb(m.Dial(phone="desk", digits="999"))
+    house.desk.verb(m.Dial(phone="desk", digits="999"))
     assert house.engine.sent(v.StartLeg)[-1].uplink == "main"
 
 
 def test_same_plan_again_changes_nothing(house: House) -> None:
     before = list(house.engine.commands)
-    house.trunk.replan(house.plan, {})
+    house.trunk.replan(house.plan)
     assert house.engine.commands == before

@@ -177,6 +177,7 @@ def happen(house: House, kind: str, key: str, pick: Choose) -> None:
         "spoken": c.Spoken(),
         "all": c.DialAll("5550002"),
         "ext": c.DialAll("11"),
+        "refuse": c.Refuse(),
         "hold": c.HoldKey(True),
         "unhold": c.HoldKey(False),
     }
@@ -188,7 +189,7 @@ def happen(house: House, kind: str, key: str, pick: Choose) -> None:
 
 OFTEN = """
 lift lift lift down flash flash flash began key key key mute redial plug plug offer offer picked back sound
-answered answered answered answered told over pin became spoken all all ext ext hold unhold wait
+answered answered answered answered told over pin became spoken all all ext ext refuse hold unhold wait
 """
 KINDS = [*OFTEN.split(), "offer inside", "picked nothing", "back off", "over long"]
 RARE = ["unplug", *["plug"] * 4, *KINDS * 4]
