@@ -10,7 +10,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pjsua2 as pj
 
@@ -20,7 +22,8 @@ from gateway.calls.sip.audio import Ends
 from gateway.calls.sip.bell import Bell
 from gateway.calls.sip.leg import Leg
 from gateway.calls.sip.options import EngineOptions
-from gateway.calls.sip.paths import Account, Paths
+from gateway.calls.sip.paths import Account
+from gateway.calls.sip.terms import Terms
 from gateway.errors import DoorError
 
 log = logging.getLogger(__name__)
@@ -139,7 +142,7 @@ class _Session:
         self.endpoint = _Endpoint(self._account_of)
         self.endpoint.libCreate()
         self._configure()
-        self.paths = Paths(self.endpoint, options, post, self._on_incoming)
+        self.terms = Terms(self.endpoint, options, post, self._on_incoming)
         self.ends = Ends()
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
@@ -149,13 +152,14 @@ class _Session:
         self.version = str(self.endpoint.libVersion().full)
 
     def _configure(self) -> None:
-        wideband = any(name.lower() in ("g722", "opus") for name in self.options.codecs[:1])
         config = pj.EpConfig()
         config.uaConfig.maxCalls = self.options.max_calls
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.uaConfig.userAgent = USER_AGENT
-        config.medConfig.clockRate = config.medConfig.sndClockRate = 16_000 if wideband else 8_000
+        config.medConfig.clockRate = config.medConfig.sndClockRate = (
+            16_000 if self.options.wideband else 8_000
+        )
         config.medConfig.channelCount = 1
         config.medConfig.audioFramePtime = 20
         config.medConfig.noVad = True
@@ -177,6 +181,15 @@ class _Session:
             rank = [n for n, name in enumerate(codecs) if info.codecId.lower().startswith(name.lower() + "/")]
             self.endpoint.codecSetPriority(info.codecId, 250 - rank[0] if rank else 0)
 
+    @contextmanager
+    def _preferring(self, codecs: tuple[str, ...]) -> Iterator[None]:
+        """Offers that are made while this lasts name these codecs."""
+        self._prefer(codecs)
+        try:
+            yield
+        finally:
+            self._prefer(self.options.codecs)
+
     def turn(self, wait_ms: int) -> None:
         """Let pjsip work for at most `wait_ms`; callbacks run here."""
         self.endpoint.libHandleEvents(wait_ms)
@@ -185,6 +198,7 @@ class _Session:
                 del self.legs[number]
             else:
                 leg.catch_up()
+        self.terms.drop((leg.account for leg in self.legs.values()), time.monotonic())
 
     def listen(self, now: float) -> None:
         """Look at what every leg has received; post suspicions of silence, and ends that are closed."""
@@ -209,12 +223,12 @@ class _Session:
             self.turn(LISTEN_MS)
         self.legs.clear()
         self.ends.close()
-        self.paths.close()
+        self.terms.close()
         gc.collect()
         self.endpoint.libDestroy()
         # pj allows one endpoint in a process: let go of it now, not when the collector comes by.
         self.endpoint.choose = None
-        del self.endpoint, self.paths
+        del self.endpoint, self.terms
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -236,8 +250,10 @@ class _Session:
 
     def _perform(self, command: values.Command) -> None:
         match command:
+            case values.Configure():
+                self._configured(command)
             case values.BindPath():
-                self.paths.bind(command)
+                self.terms.bind(command)
                 self.post(values.PathBound(command.uplink, command.local))
             case values.StartLeg():
                 self._start(command)
@@ -257,9 +273,11 @@ class _Session:
             ):
                 self._perform_on_end(command)
             case values.Register():
-                self.paths.register(command)
+                self.terms.now.register(command)
+            case values.Unregister():
+                self.terms.now.unregister()
             case values.KeepAlive():
-                self.paths.keep_alive(command)
+                self.terms.now.keep_alive(command)
             case _:
                 leg = self.legs.get(command.leg)
                 if leg is not None and not leg.over:
@@ -309,14 +327,16 @@ class _Session:
     ) -> None:
         match command:
             case values.Reinvite():
-                with self.paths.pointed(leg.account, command.uplink, command.hop):
+                paths = self.terms.of(leg.account)
+                with paths.pointed(leg.account, command.uplink, command.hop), self._preferring(leg.codecs):
                     leg.move(command.uplink, command.hold)
             case values.EndLeg():
                 self._end(leg, command)
             case values.AnswerLeg():
                 leg.answer_with(command.code)
             case values.HoldLeg():
-                leg.hold(command.on)
+                with self._preferring(leg.codecs):
+                    leg.hold(command.on)
             case values.SendDigits():
                 leg.dialDtmf(command.digits)
             case values.Connect():
@@ -325,36 +345,45 @@ class _Session:
                 leg.connect(None)
 
     def _start(self, command: values.StartLeg) -> None:
-        account = self.paths.account(command.uplink)
+        account = self.terms.now.account(command.uplink)
         replaced = self.legs.get(command.replaces) if command.replaces is not None else None
-        with self.paths.pointed(account, command.uplink, command.hop):
-            leg = Leg(account, command.leg, command.uplink, self.post)
+        with self.terms.now.pointed(account, command.uplink, command.hop):
+            leg = Leg(account, command.leg, command.uplink, self.post, command.codecs or self.options.codecs)
             self.legs[command.leg] = leg
-            self._prefer(command.codecs or self.options.codecs)
-            try:
+            with self._preferring(leg.codecs):
                 leg.start(command, replaced)
-            finally:
-                if command.codecs:
-                    self._prefer(self.options.codecs)
 
     def _end(self, leg: Leg, command: values.EndLeg) -> None:
         by = command.uplink or leg.uplink
-        if by != leg.uplink and self.paths.alike(by, leg.uplink):
-            with self.paths.pointed(leg.account, by, None):
+        paths = self.terms.of(leg.account)
+        if by != leg.uplink and paths.alike(by, leg.uplink):
+            with paths.pointed(leg.account, by, None):
                 leg.turn()
                 leg.end(command.code)
         else:
             leg.end(command.code)
 
+    # --- other terms ------------------------------------------------------------------------------
+
+    def _configured(self, terms: values.Configure) -> None:
+        """Legs to come are under these terms; those that are up keep their accounts."""
+        options = self.options.under(terms)
+        if options == self.options:
+            return
+        self._prefer(options.codecs)
+        if replace(options, codecs=self.options.codecs) != self.options:
+            self.terms.change(options, time.monotonic())
+        self.options = options
+
     # --- callbacks --------------------------------------------------------------------------------
 
     def _account_of(self, arrived_at: str) -> int | None:
-        account = self.paths.account_at(arrived_at)
+        account = self.terms.now.account_at(arrived_at)
         return None if account is None else int(account.getId())
 
     def _on_incoming(self, account: Account, uplink: str, call_id: int, source: str) -> None:
         self._incoming -= 1
-        leg = Leg(account, self._incoming, uplink, self.post, call_id)
+        leg = Leg(account, self._incoming, uplink, self.post, self.options.codecs, call_id)
         self.legs[leg.number] = leg
         called, caller = leg.parties()
         self.post(values.LegIncoming(leg.number, uplink, called, caller, source))

@@ -30,12 +30,14 @@ class Leg(pj.Call):
         number: int,
         uplink: str,
         post: Callable[[values.Event], None],
+        codecs: tuple[str, ...],
         call_id: int = pj.PJSUA_INVALID_ID,
     ) -> None:
         super().__init__(account, call_id)
         self.account = account
         self.number = number
         self.uplink = uplink
+        self.codecs = codecs
         self.over = False
         self.has_media = False
         self._post = post

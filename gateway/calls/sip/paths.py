@@ -2,10 +2,13 @@
 
 A call belongs to an account for ever, and pjsua takes socket, Contact and RTP address from the account at the
 moment of a request. So an account is *pointed* at the path that the request is for, and pointed home again.
+Other terms (ports, SRTP, session timers) mean other accounts: calls that are up keep those that they have.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pjsua2 as pj
@@ -59,45 +62,101 @@ class Account(pj.Account):
         self._post(values.KeptAlive(self.uplink, int(tsx.statusCode), observed))
 
 
+_Socket = tuple[str, str, values.Transport, int]
+
+
+class Sockets:
+    """All SIP sockets, by address, public address, transport and port. They stay open: what comes in late by
+    one that was replaced still finds its dialog."""
+
+    def __init__(self, endpoint: pj.Endpoint, ca_file: str) -> None:
+        self._endpoint = endpoint
+        self._ca_file = ca_file
+        self._open: dict[_Socket, int] = {}
+
+    def open(self, command: values.BindPath, port: int) -> int:
+        """pjsua's number of the socket, which is opened where there is none. Raises pj.Error."""
+        key = command.local, command.public, command.transport, port
+        if key not in self._open:
+            if command.transport != "udp":
+                self._close_like(key)
+            config = pj.TransportConfig()
+            config.port = port
+            config.boundAddress = command.local
+            config.publicAddress = command.public if command.public != command.local else ""
+            config.tlsConfig.CaListFile = self._ca_file
+            config.tlsConfig.verifyServer = True
+            # Another public address means another socket on the same port; the newest hears what comes in.
+            share = pj.SockOpt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            config.sockOptParams.sockOpts.append(share)
+            kind = _TRANSPORTS[command.transport, ip_address(command.local).version]
+            self._open[key] = self._endpoint.transportCreate(kind, config)
+            del share  # pjsua2 keeps a pointer into it until here
+        return self._open[key]
+
+    def _close_like(self, key: _Socket) -> None:
+        """Two cannot listen on one TCP port; connections that are up stay."""
+        for other in [k for k in self._open if (k[0], k[2:]) == (key[0], key[2:])]:
+            self._endpoint.transportClose(self._open.pop(other))
+
+
 class Paths:
-    """Sockets and accounts by uplink. Used on the engine's thread only."""
+    """Accounts by uplink, under one set of terms. Used on the engine's thread only."""
 
     def __init__(
         self,
-        endpoint: pj.Endpoint,
+        sockets: Sockets,
         options: EngineOptions,
         post: Callable[[values.Event], None],
         on_incoming: OnIncoming,
     ) -> None:
-        self._endpoint = endpoint
+        self._sockets = sockets
         self._options = options
         self._post = post
         self._on_incoming = on_incoming
         self._bound: dict[str, values.BindPath] = {}
-        self._sockets: dict[values.BindPath, int] = {}
+        self._numbers: dict[str, int] = {}
         self._accounts: dict[str, Account] = {}
         self._configs: dict[str, pj.AccountConfig] = {}
 
     def bind(self, command: values.BindPath) -> None:
         """Open the socket of an uplink, or reuse the one that is open. Raises pj.Error."""
-        if self._bound.get(command.uplink) == command:
+        number = self._sockets.open(command, self._options.sip_port)
+        if (self._bound.get(command.uplink), self._numbers.get(command.uplink)) == (command, number):
             return
-        if command not in self._sockets:
-            config = pj.TransportConfig()
-            config.port = self._options.sip_port
-            config.boundAddress = command.local
-            config.publicAddress = command.public if command.public != command.local else ""
-            config.tlsConfig.CaListFile = self._options.ca_file
-            config.tlsConfig.verifyServer = True
-            kind = _TRANSPORTS[command.transport, ip_address(command.local).version]
-            self._sockets[command] = self._endpoint.transportCreate(kind, config)
-        self._bound[command.uplink] = command
+        self._bound[command.uplink], self._numbers[command.uplink] = command, number
         if command.uplink in self._accounts:
             self._point(self._accounts[command.uplink], command.uplink, None)
             return
         account = Account(command.uplink, self._post, self._on_incoming)
         account.create(self._config(command.uplink, f"sip:{command.uplink}@{_host(command.local)}"))
         self._accounts[command.uplink] = account
+
+    def follow(self, command: values.BindPath) -> None:
+        """The same for accounts whose terms are not those of today: they keep their transport. Raises
+        pj.Error."""
+        known = next(iter(self._bound.values()), command)
+        self.bind(replace(command, transport=known.transport))
+
+    def successor(self, options: EngineOptions) -> "Paths":
+        """The same uplinks under other terms, for calls to come; the free login goes along. What cannot be
+        bound is told."""
+        new = Paths(self._sockets, options, self._post, self._on_incoming)
+        for command in self._bound.values():
+            try:
+                new.bind(command)
+            except pj.Error as error:
+                self._post(
+                    values.PathBound(command.uplink, command.local, f"{error.reason} ({error.status})")
+                )
+        if LOGIN in self._accounts:
+            new._accounts[LOGIN] = self._accounts.pop(LOGIN)
+            new._configs[LOGIN] = self._configs.pop(LOGIN)
+        return new
+
+    def owns(self, account: Account) -> bool:
+        """Whether the account is one of these."""
+        return any(known is account for known in self._accounts.values())
 
     def alike(self, uplink: str, other: str) -> bool:
         """Whether both have sockets of one IP version: a dialog can turn from one to the other."""
@@ -132,10 +191,11 @@ class Paths:
     def register(self, command: values.Register) -> None:
         """Create or move the registration of the free login."""
         self.account(command.uplink)
+        identity = f"sip:{command.login}@{command.domain}"
+        if LOGIN in self._configs and self._configs[LOGIN].idUri != identity:
+            self.unregister()
         account = self._accounts.get(LOGIN)
-        config = self._configs.get(LOGIN) or self._config(
-            command.uplink, f"sip:{command.login}@{command.domain}", LOGIN
-        )
+        config = self._configs.get(LOGIN) or self._config(command.uplink, identity, LOGIN)
         config.regConfig.registrarUri = f"sip:{command.domain}"
         config.regConfig.timeoutSec = command.expires_s
         config.regConfig.retryIntervalSec = 15
@@ -150,6 +210,12 @@ class Paths:
         else:
             account.uplink = command.uplink
             account.modify(config)
+
+    def unregister(self) -> None:
+        """Drop the free login; the registrar is told."""
+        self._configs.pop(LOGIN, None)
+        if account := self._accounts.pop(LOGIN, None):
+            account.shutdown()
 
     def keep_alive(self, command: values.KeepAlive) -> None:
         """OPTIONS out of the uplink's own SIP socket."""
@@ -175,8 +241,7 @@ class Paths:
 
     def _aim(self, config: pj.AccountConfig, uplink: str, hop: values.Hop | None) -> bool:
         """Write path and server into an account's configuration; True when something changed."""
-        bound = self._bound[uplink]
-        socket = self._sockets[bound]
+        bound, number = self._bound[uplink], self._numbers[uplink]
         route = ""
         if hop is not None:
             pj.gwNamesMean(hop.address)
@@ -188,9 +253,9 @@ class Paths:
         media = media_config.transportConfig
         before = (config.sipConfig.transportId, media.boundAddress, media.publicAddress)
         proxies = list(config.sipConfig.proxies)
-        if before == (socket, bound.local, public) and (hop is None or proxies == [route]):
+        if before == (number, bound.local, public) and (hop is None or proxies == [route]):
             return False
-        config.sipConfig.transportId = socket
+        config.sipConfig.transportId = number
         media.boundAddress, media.publicAddress = bound.local, public
         # An account lives on when its uplink takes the other IP version.
         six = ip_address(bound.local).version == 6

@@ -25,6 +25,18 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Configure:
+    """The terms of all legs to come: `codecs` in order of preference, ports are UDP. Legs that are up keep
+    theirs, and their sockets, to the end."""
+
+    sip_port: int
+    rtp_ports: tuple[int, int]
+    codecs: tuple[str, ...]
+    srtp: str
+    session_expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class BindPath:
     """Open SIP sockets on `local` for this uplink, before they are needed. `public`: the address that
     peers see, written into Via, Contact and SDP. Answered by PathBound. Binding anew replaces."""
@@ -54,12 +66,12 @@ class StartLeg:
 @dataclass(frozen=True, slots=True)
 class Reinvite:
     """Move a leg: re-INVITE in its dialog with Contact, Via, SDP and RTP socket of `uplink`. A transaction
-    that waits on the old path is given up. `hold`: whether the call is to be on hold there. Answered by
-    LegReinvited or ReinviteBlocked."""
+    that waits on the old path is given up. `hop` None: by the server that it has. `hold`: whether the call is
+    to be on hold there. Answered by LegReinvited or ReinviteBlocked."""
 
     leg: int
     uplink: str
-    hop: Hop
+    hop: Hop | None
     hold: bool = False
 
 
@@ -197,7 +209,8 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Keep a registration by `uplink`; sent again with another uplink, it moves there."""
+    """Keep a registration by `uplink`; sent again with another uplink, it moves there; with another login,
+    the old one is given up."""
 
     uplink: str
     hop: Hop
@@ -205,6 +218,11 @@ class Register:
     login: str
     password: str
     expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unregister:
+    """Give the registration up (RFC 3261 §10.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +235,8 @@ class KeepAlive:
 
 
 Command = (
-    BindPath
+    Configure
+    | BindPath
     | StartLeg
     | Reinvite
     | EndLeg
@@ -237,6 +256,7 @@ Command = (
     | Connect
     | Disconnect
     | Register
+    | Unregister
     | KeepAlive
 )
 
