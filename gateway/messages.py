@@ -4,7 +4,8 @@ Each group below is named for who says it to whom. Addresses are text in their u
 in `_at` are Unix seconds; durations carry their unit.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -401,3 +402,19 @@ class Envelope(Frozen, frozen=True, kw_only=True):
     body: AnyMessage
     id: int = 0
     re: int = 0
+
+
+_UPLINKS: Final = frozenset({"uplink", "from_uplink", "to_uplink", "taken_from", "active"})
+Named = TypeVar("Named", bound=Frozen)
+
+
+def renamed(message: Named, name: Callable[[str], str]) -> Named:
+    """The same message, with other names for the uplinks in it."""
+    changed: dict[str, object] = {}
+    for field in message.__struct_fields__:
+        value = getattr(message, field)
+        if field in _UPLINKS:
+            changed[field] = name(value)
+        elif isinstance(value, tuple):
+            changed[field] = tuple(renamed(v, name) if isinstance(v, Path | CallView) else v for v in value)
+    return msgspec.structs.replace(message, **changed)

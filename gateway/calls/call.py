@@ -42,6 +42,7 @@ from gateway.calls.model import (
     MoveHow,
     PathsChanged,
     Progress,
+    Rebound,
     RemoteHeld,
     Ring,
     SetHold,
@@ -163,8 +164,10 @@ class Call:
         match event:
             case Begin():
                 self._begin(now)
-            case HangUp(code):
-                self._end(code if self.state == "ringing" else 0, "hung_up", now)
+            case HangUp(code, reason):
+                self._end(code if self.state == "ringing" else 0, reason, now)
+            case Rebound(uplink) if uplink == self._uplink and self.leg is not None:
+                self._rebound(self.leg, now)
             case PathsChanged(ways):
                 self._paths(event, ways, now)
             case HoldWanted(on):
@@ -303,6 +306,17 @@ class Call:
             self._go(self._route.again(now), now)
         elif self._route:
             self._timers.setdefault("stranded", now + self._timing.silence_s)
+
+    def _rebound(self, leg: int, now: float) -> None:
+        """The address that it runs by is another one; a move that is under way ends elsewhere, or fails."""
+        if self._move or self._ways.must_leave(self._uplink):
+            return
+        stays = self._ways.state(self._uplink) == "fit"
+        if self.state == "up" and (stays or self._ways.target):
+            self._start_move(now, repair=stays)
+        elif self._route and self.state in ("trying", "early") and self._ways.target:
+            self._legs.emit(EndLeg(leg, self._ways.target))
+            self._go(self._route.again(now), now)
 
     def _start_move(self, now: float, repair: bool = False) -> None:
         if self.leg is None:

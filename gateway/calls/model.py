@@ -199,15 +199,24 @@ class PathsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebound:
+    """An uplink has another address than it had: what runs by it has to be told so, or to go elsewhere."""
+
+    uplink: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lifted:
     """A phone takes the incoming call."""
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The phone's side ends the call. `code` refuses an incoming call that still rings."""
+    """The phone's side ends the call. `code` refuses an incoming call that still rings; `reason`: a key of
+    routing.WORDS."""
 
     code: int = 486
+    reason: str = "hung_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +245,7 @@ Event = (
     | ReinviteBlocked
     | Begin
     | PathsChanged
+    | Rebound
     | Lifted
     | HangUp
     | HoldWanted

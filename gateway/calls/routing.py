@@ -80,6 +80,7 @@ WORDS: Final[dict[str, str]] = {
     "redirected": "The provider redirected the call; that is not followed, for safety.",
     "fault": "The call could not be put through.",
     "hung_up": "The phone hung up.",
+    "phone_removed": "The phone was taken out of the settings.",
     "far_hung_up": "The other side hung up.",
     "please_wait": "All Internet channels are down. The call waits for one to come back.",
     "calling_again": "The Internet channel failed. The number is being called again.",

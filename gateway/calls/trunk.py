@@ -92,10 +92,12 @@ class Trunk:
         """The daemon's picture of the uplinks: bind what is new, then let every call see it."""
         now = self._clock()
         self._paths = paths
-        self._reach.paths(paths)
+        rebound = self._reach.paths(paths)
         ways = model.Ways.of(paths)
         for live in list(self._calls.values()):
             self._feed(live, model.PathsChanged(ways), now)
+            for uplink in rebound:
+                self._feed(live, model.Rebound(uplink), now)
         self.publish()
 
     # --- verbs of people --------------------------------------------------------------------------
@@ -374,7 +376,9 @@ class Trunk:
             case model.AnswerLeg():
                 engine.do(v.AnswerLeg(action.leg, 200))
             case model.Reinvite():
-                engine.do(v.Reinvite(action.leg, action.uplink, self._reach.hop(action.uplink), action.hold))
+                engine.do(
+                    v.Reinvite(action.leg, action.uplink, self._reach.again(action.uplink), action.hold)
+                )
             case model.SetHold():
                 engine.do(v.HoldLeg(action.leg, action.on))
             case model.Abandon():

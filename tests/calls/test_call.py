@@ -29,6 +29,7 @@ from gateway.calls.model import (
     Moved,
     PathsChanged,
     Progress,
+    Rebound,
     Reinvite,
     ReinviteBlocked,
     Reinvited,
@@ -231,6 +232,34 @@ def test_a_running_call_moves_by_reinvite(make: Callable[[], Script]) -> None:
 def test_a_vanished_uplink_is_left_too(make: Callable[[], Script]) -> None:
     gone = PathsChanged(Ways("backup1", (("backup1", "fit"),)))
     assert make()(gone) == [Reinvite(1, "backup1", False)]
+
+
+@pytest.mark.parametrize("make", [talking, answered])
+def test_an_uplink_with_another_address_tells_its_calls_so(make: Callable[[], Script]) -> None:
+    script = make()
+    assert script(Rebound("backup1")) == []
+    assert Reinvite(1, "main", False) in script(Rebound("main"))
+    assert script(Reinvited(1, 200)) == [], "it has not moved: nothing is told"
+    assert (script.call.uplink, script.call.moves, script.call.shown_state) == ("main", 0, "up")
+
+
+def test_a_call_on_a_new_address_that_is_not_confirmed_goes_elsewhere() -> None:
+    script = talking()
+    script(PathsChanged(ways("backup1", main="unfit")))
+    assert Reinvite(1, "backup1", False) in script(Rebound("main"))
+
+
+def test_a_call_that_rings_is_placed_again_from_the_new_address() -> None:
+    script = outgoing()
+    script(Begin())
+    script(Progress(1, 180))
+    actions = script(Rebound("main"))
+    assert EndLeg(1, "main") in actions and StartLeg(2, "main", ONE) in actions
+
+
+def test_a_phone_that_is_taken_away_is_the_reason() -> None:
+    assert log_of(talking()(HangUp(reason="phone_removed"))).reason == "phone_removed"
+    assert log_of(incoming()(HangUp(480, "phone_removed"))).code == 480
 
 
 def test_failback_moves_nothing() -> None:

@@ -26,6 +26,7 @@ from gateway.calls.model import (
     Moved,
     PathsChanged,
     Progress,
+    Rebound,
     Reinvite,
     ReinviteBlocked,
     Reinvited,
@@ -76,6 +77,8 @@ def events_of(leg: st.SearchStrategy[int]) -> st.SearchStrategy[Event]:
         st.builds(RemoteHeld, st.booleans()),
         st.sampled_from([Lifted(), Lifted(), Begin()]),
         st.builds(HangUp),
+        st.builds(HangUp, st.just(480), st.just("phone_removed")),
+        st.builds(Rebound, st.sampled_from(UPLINKS)),
     )
 
 

@@ -7,8 +7,8 @@ from gateway.calls.sip.values import Configure
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What a Configure names may change while the engine runs, for legs to come; the rest may not. `codecs` in
-    order of preference; ports are UDP; `ca_file` holds the authorities that a TLS server's certificate may
+    """What a Configure names may change while the engine runs, for legs to come; the rest may not. `codecs`
+    in order of preference; ports are UDP; `ca_file` holds the authorities that a TLS server's certificate may
     come from."""
 
     max_calls: int = 128

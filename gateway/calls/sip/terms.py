@@ -35,7 +35,7 @@ class Terms:
         self.now = self.now.successor(options)
 
     def bind(self, command: values.BindPath) -> None:
-        """Open the socket of an uplink, for legs of today and of before. Raises pj.Error for those of today."""
+        """Open the socket of an uplink, for legs of today and of before. Raises pj.Error for today's."""
         for former, _ in self._former:
             with contextlib.suppress(pj.Error):  # what they cannot have, their calls move away from
                 former.follow(command)
