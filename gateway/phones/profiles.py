@@ -17,7 +17,7 @@ SPECIAL_INFORMATION: Final = "950 330,0; 1400 330,0; 1800 330,1000"
 """The three tones of ITU-T E.180, clause 9."""
 DIAL_DBM0: Final = -13.0
 HOWLER_DBM0: Final = -4.0
-CALL_WAITING_DBM0: Final = -18.0
+WAITING_DBM0: Final = -18.0
 """It is heard through speech, beside the ear."""
 
 Standard = Literal["none", "class", "etsi", "dtmf"]
@@ -62,7 +62,10 @@ TIMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One country. Tones by their use; `ring_hz` is the current's, `ring` its cadence."""
+    """One country. Tones by their use; `ring_hz` is the current's, `ring` its cadence.
+
+    `second`: a further number is wanted; `confirm`: done; `hold`: for whom waits on hold.
+    """
 
     country: str
     dial: Tone
@@ -70,7 +73,10 @@ class Profile:
     ringback: Tone
     busy: Tone
     congestion: Tone
-    call_waiting: Tone
+    second: Tone
+    confirm: Tone
+    hold: Tone
+    waiting: Tone
     howler: Tone
     special_information: Tone
     ring: RingCadence
@@ -83,8 +89,8 @@ class Profile:
     def tones(self) -> tuple[Tone, ...]:
         """All of them; their names are unlike."""
         return (
-            *(self.dial, self.stutter, self.ringback, self.busy, self.congestion),
-            *(self.call_waiting, self.howler, self.special_information),
+            *(self.dial, self.stutter, self.second, self.ringback, self.busy, self.congestion),
+            *(self.confirm, self.waiting, self.howler, self.hold, self.special_information),
         )
 
 
@@ -93,10 +99,16 @@ def known() -> tuple[str, ...]:
     return tuple(sorted(countries.TABLE))
 
 
+def tone_of(country: Profile, name: str) -> Tone:
+    """The tone of this name ("dial", "busy" ...). Raises KeyError when it has none."""
+    return {tone.name: tone for tone in country.tones}[name]
+
+
 @cache
 def profile(country: str) -> Profile:
     """The profile of a country (ISO 3166-1, such as GB); of one without its own, ITU-T's recommendation."""
     row = countries.TABLE.get(country, countries.OTHER)
+    freqs = row.dial.split()[0]
     return Profile(
         country=country,
         dial=tone("dial", row.dial, DIAL_DBM0),
@@ -104,7 +116,10 @@ def profile(country: str) -> Profile:
         ringback=tone("ringback", row.ringback),
         busy=tone("busy", row.busy),
         congestion=tone("congestion", row.congestion),
-        call_waiting=tone("call waiting", row.call_waiting, CALL_WAITING_DBM0),
+        second=tone("second", f"3x {freqs} 100,100 | {row.dial}", DIAL_DBM0),
+        confirm=Tone("confirm", tone("confirm", f"3x {freqs} 100,100").steps, repeat_from=None),
+        hold=tone("hold", f"{freqs} 200,200 200,15000", WAITING_DBM0),
+        waiting=tone("waiting", row.call_waiting, WAITING_DBM0),
         howler=tone("howler", HOWLER, HOWLER_DBM0),
         special_information=tone("special information", SPECIAL_INFORMATION),
         ring=RingCadence(row.ring),

@@ -1,14 +1,15 @@
 """The table of countries: sound in itself, and beside libtonezone's, typed by others from the same papers."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 
 from gateway.phones import countries
+from gateway.phones.callside import ToneName
 from gateway.phones.hook import Hook
 from gateway.phones.model import Tone
-from gateway.phones.profiles import METHODS, TIMES, known, profile
+from gateway.phones.profiles import METHODS, TIMES, known, profile, tone_of
 from tests.phones import tonezone
 from tests.phones.loops import Handset, hear, keys, kinds
 
@@ -18,25 +19,25 @@ EXCEPTIONS: Final = {
     ("AR", "ring"): "as its ringing tone",
     ("AR", "busy"): "the list of ITU-T gives 0.3 s and 0.2 s",
     ("AR", "congestion"): "the list of ITU-T gives 0.3 s and 0.4 s",
-    ("AR", "call waiting"): "the list of ITU-T gives two bursts of 0.4 s",
+    ("AR", "waiting"): "the list of ITU-T gives two bursts of 0.4 s",
     ("AU", "dial"): "the zone has 415 Hz, its other tones 413 Hz",
-    ("AU", "call waiting"): "two bursts of 0.2 s in the list of ITU-T",
-    ("CR", "call waiting"): "the zone sounds for 8 s where a pause is meant",
-    ("DE", "call waiting"): "the zone stops after six; a line stops it by itself",
-    ("DK", "call waiting"): "the zone plays a whole once; here a round is repeated",
+    ("AU", "waiting"): "two bursts of 0.2 s in the list of ITU-T",
+    ("CR", "waiting"): "the zone sounds for 8 s where a pause is meant",
+    ("DE", "waiting"): "the zone stops after six; a line stops it by itself",
+    ("DK", "waiting"): "the zone plays a whole once; here a round is repeated",
     ("IL", "dial"): "400 Hz in the list of ITU-T, 414 Hz in the zone",
     ("IL", "busy"): "400 Hz in the list of ITU-T, 414 Hz in the zone",
     ("IL", "ringback"): "400 Hz in the list of ITU-T, 414 Hz in the zone",
     ("IL", "congestion"): "400 Hz in the list of ITU-T, 414 Hz in the zone",
-    ("IL", "call waiting"): "one burst of 0.15 s in the list of ITU-T",
+    ("IL", "waiting"): "one burst of 0.15 s in the list of ITU-T",
     ("JP", "ringback"): "400 Hz modulated by 15-20 Hz; the zone adds a 15 Hz that no phone can carry",
-    ("JP", "call waiting"): "modulated as well",
+    ("JP", "waiting"): "modulated as well",
     ("MX", "ring"): "as its ringing tone, 1 s and 4 s",
-    ("PT", "call waiting"): "the zone leaves out the pauses between the bursts",
-    ("TH", "call waiting"): "the zone sounds 10000 Hz where a pause of 10 s is meant",
-    ("TR", "call waiting"): "a pause of 8 s, not 0.8 s",
+    ("PT", "waiting"): "the zone leaves out the pauses between the bursts",
+    ("TH", "waiting"): "the zone sounds 10000 Hz where a pause of 10 s is meant",
+    ("TR", "waiting"): "a pause of 8 s, not 0.8 s",
     ("TW", "ring"): "as its ringing tone, 1 s and 2 s",
-    ("ZA", "call waiting"): "one burst of 0.4 s every 4 s in the list of ITU-T",
+    ("ZA", "waiting"): "one burst of 0.4 s every 4 s in the list of ITU-T",
 }
 SAME_TIME = 0.03
 """0.33 s and 1/3 s, 1.20 s and 1.203 s stand for one another; frequencies must be the same."""
@@ -113,6 +114,12 @@ def test_an_ordinary_dial_and_the_r_key_work_in_every_country(country: str) -> N
             heard = hear(Hook(it.times, it.dial_pulses), handset.edges, handset.now)
             assert keys(heard) == "1950"
             assert kinds(heard).count("Flash") == 1
+
+
+@pytest.mark.parametrize("name", get_args(ToneName))
+def test_every_tone_that_a_line_asks_for_is_there(name: str) -> None:
+    for country in ("GB", "US", "DE", "IT", "XX"):
+        assert tone_of(profile(country), name).name == name
 
 
 def test_every_choice_is_used_by_somebody() -> None:

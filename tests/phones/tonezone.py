@@ -3,7 +3,7 @@
 import ctypes
 from typing import Final
 
-USES: Final = {"dial": 0, "busy": 1, "ringback": 2, "congestion": 3, "call waiting": 4}
+USES: Final = {"dial": 0, "busy": 1, "ringback": 2, "congestion": 3, "waiting": 4}
 """DAHDI_TONE_* of dahdi/user.h. Stutter is left out: most zones repeat the American one there."""
 
 
