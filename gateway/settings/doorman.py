@@ -15,6 +15,8 @@ from gateway.settings import access
 from gateway.settings.access import Presence, Throttle
 from gateway.settings.books import Passwords, Reply, World
 
+OPEN_S = 600.0
+
 
 class Doorman:
     """`access` names the password in force (empty: none is set); `clock`: the loop's."""
@@ -25,6 +27,7 @@ class Doorman:
         self._waiting: dict[int, Reply] = {}
         self._tickets = count(1)
         self._throttle = Throttle(passwords.wrong(), clock())
+        self._open_until = clock()
         self.access = passwords.access()
 
     @property
@@ -48,10 +51,23 @@ class Doorman:
         self._settle(self._presence.receive(access.Asked(ticket, verb.why), now))
         if ticket in self._waiting and role == "ctl" and not self._world.has_button():
             self.tapped()  # on a box without a button, whoever has a shell on it is as good as there
+        elif ticket in self._waiting and now < self._open_until:
+            self.tapped()
 
     def tapped(self) -> None:
         """The button was tapped."""
         self._settle(self._presence.receive(access.Tapped(self._world.token()), self._clock()))
+
+    def open(self) -> None:
+        """The button was held for it: for a while whoever asks is taken to be at the box."""
+        self._open_until = self._clock() + OPEN_S
+
+    async def forget(self) -> None:
+        """The button was held for it: the password is no more, and a new one can be set. Raises DoorError."""
+        await asyncio.to_thread(self._passwords.forget)
+        self.access = await asyncio.to_thread(self._passwords.access)
+        await self._forget_wrong_ones()
+        self.open()
 
     def _settle(self, actions: list[access.Grant | access.Deny]) -> None:
         for action in actions:

@@ -42,8 +42,10 @@ from gateway.changes import (
     TrialView,
     TrySettings,
 )
+from gateway.differences import difference
 from gateway.errors import DoorError, GatewayError, RefusedError, SettingsError
 from gateway.inbox import Inbox
+from gateway.masking import masked, unmasked
 from gateway.messages import Done, Event, Refused
 from gateway.schema import Settings
 from gateway.settings import trial
@@ -51,7 +53,6 @@ from gateway.settings.books import Doors, Reply, Revision, Sealed, World
 from gateway.settings.doorman import Doorman
 from gateway.settings.reset import Moment, Reset, Restart, Wanted, Write
 from gateway.settings.start import Start
-from gateway.settings.texts import difference, mask, unmask
 from gateway.settings.touches import touches
 from gateway.settings.trial import Change, Trial
 from gateway.status import Origin, SettingsStatus
@@ -99,7 +100,14 @@ class _Checked:
     sentence: str
 
 
-_Input = _Asked | _Tapped | _ResetWanted | _Unsealed | _Checked
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The button was held: for the setup access, or for a new password."""
+
+    new_password: bool
+
+
+_Input = _Held | _Asked | _Tapped | _ResetWanted | _Unsealed | _Checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,14 @@ class Keeper:
         if waiting:
             self._inbox.post(_Tapped())
         return waiting
+
+    def open_access(self) -> None:
+        """The button was held: for ten minutes whoever asks is taken to be at the box."""
+        self._inbox.post(_Held(new_password=False))
+
+    def new_password(self) -> None:
+        """The button was held: the page's password is void, and a new one can be set for ten minutes."""
+        self._inbox.post(_Held(new_password=True))
 
     def reset(self, who: str = "the button") -> None:
         """Somebody at the box wants a factory reset."""
@@ -212,6 +228,8 @@ class Keeper:
                     reply(_refusal(error))
             case _Tapped():
                 self._doorman.tapped()
+            case _Held(new_password):
+                await self._held(new_password)
             case _ResetWanted(who):
                 try:
                     await self._begin_reset(who)
@@ -225,12 +243,23 @@ class Keeper:
             case None:
                 pass
 
+    async def _held(self, new_password: bool) -> None:
+        if not new_password:
+            self._doorman.open()
+            self._say("The box can be set up for ten minutes: whoever asks is taken to be at it.")
+            return
+        try:
+            await self._doorman.forget()
+            self._say("The page has no password any more: set a new one within ten minutes.")
+        except GatewayError as error:
+            self._say(f"The password could not be taken away. {error}")
+
     async def _answer(self, verb: ChangeVerb, role: str, reply: Reply) -> None:
         match verb:
             case GetSettings():
                 reply(await self._settings_now(verb.revision))
             case TrySettings():
-                text = unmask(verb.text, self._text)
+                text = unmasked(verb.text, self._text)
                 await self._try(self._change(verb, verb.base), verb.why, text, verb.only_look, reply)
             case RollBack():
                 older = await self._revision(verb.revision)
@@ -278,12 +307,12 @@ class Keeper:
     async def _settings_now(self, revision: int) -> SettingsNow:
         if revision and revision != self._trial.revision:
             older = await self._revision(revision)
-            return SettingsNow(text=mask(older.text), revision=revision, origin=self._origin)
+            return SettingsNow(text=masked(older.text), revision=revision, origin=self._origin)
         notes = schema.notes(self._settings) if self._settings else ()
         if self._tried:
             notes = (f"A change of {self._tried.change.who} is on trial.", *notes)
         return SettingsNow(
-            text=mask(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
+            text=masked(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
         )
 
     async def _revisions(self) -> list[Revision]:
@@ -312,7 +341,7 @@ class Keeper:
             f"{r.revision:5d}  {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(r.at))}  {r.who}  {r.why}"
             for r in await self._revisions()
         ]
-        return {"settings.toml": mask(self._text), "revisions.txt": "\n".join(lines) + "\n"}
+        return {"settings.toml": masked(self._text), "revisions.txt": "\n".join(lines) + "\n"}
 
     # --- trying and keeping -----------------------------------------------------------------------
 
@@ -329,8 +358,8 @@ class Keeper:
         confirmations: bytes | None = None,
     ) -> None:
         settings = schema.parse(text, change.who or "the change")
-        changed = difference(self._text, text)
-        if not changed and confirmations is None:
+        changed = difference(self._settings, settings)
+        if text == self._text and confirmations is None:
             raise RefusedError("nothing is changed", where="settings", remedy="Change something first")
         tried = _Tried(
             change,

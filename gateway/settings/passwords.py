@@ -53,6 +53,10 @@ class Passwords:
         fresh = _File(access=os.urandom(8).hex(), salt=salt, hash=_scrypt(password, salt))
         store.write(self._path, msgspec.json.encode(fresh))
 
+    def forget(self) -> None:
+        """There is none from now on. Raises DoorError; the old one then counts."""
+        store.remove(self._path)
+
     def wrong(self) -> int:
         """So many wrong ones in a row."""
         with contextlib.suppress(FileNotFoundError, DoorError, ValueError):
