@@ -116,6 +116,11 @@ class Admissions:
             )
         return bool(asked) and not guard_stands
 
+    @property
+    def observing(self) -> bool:
+        """Somebody waits for the next answer."""
+        return bool(self._observing)
+
     def observe(self, event: Observe) -> None:
         """The next word of the provider is for this one."""
         self._observing.append(event)

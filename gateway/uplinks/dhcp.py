@@ -21,7 +21,7 @@ from gateway.uplinks.model import LeaseSeen
 from gateway.uplinks.packetsocket import ETH_P_IP
 from gateway.uplinks.sysfs import Carrier
 
-LINK_POLL_S: Final = 0.2
+LINK_POLL_S: Final = 0.5
 _BROADCAST: Final = b"\xff" * 6
 _BATCH: Final = 16
 

@@ -14,6 +14,7 @@ from gateway.uplinks.model import (
     AddressesSeen,
     Damped,
     Duty,
+    Gathered,
     HealthChanged,
     Identity,
     LinkSeen,
@@ -59,6 +60,7 @@ Event = (
     | LookAgain
     | Damped
     | ProbeAnswered
+    | Gathered
     | ProbeRefused
 )
 Action = SendProbe | HealthChanged
@@ -136,6 +138,12 @@ class Health:
         return min((t for t in times if t is not None), default=None) if self._running else None
 
     @property
+    def calm(self) -> bool:
+        """Nothing hangs on an answer: no burst is out, and what is known of the line is settled."""
+        settled = self._internet.state == "alive" and self._provider.state in ("alive", "silent")
+        return not self._running or (settled and not self._schedule.bursting)
+
+    @property
     def probe_bytes(self) -> int:
         """IP bytes that probes have cost since the start, answers included."""
         return self._schedule.bytes_sent
@@ -208,6 +216,7 @@ class Health:
             self._addresses = AddressesSeen(device, frozenset())
         self._watching = watching
         self._enabled, self._dhcp, self._slaac, self._metered = enabled, dhcp, slaac, metered
+        self._follow_path(now)
         self._repace(now)
         if name != self.name:
             self.name = name
@@ -223,8 +232,10 @@ class Health:
         match event:
             case LinkSeen():
                 self._link = event
+                self._follow_path(now)
             case AddressesSeen():
                 self._addresses = event
+                self._follow_path(now)
             case Identity():
                 moved = event.own != self._identity.own
                 self._identity = event
@@ -232,6 +243,7 @@ class Health:
                     self._halt()
                     self._schedule.forget()
                     self.observed.clear()
+                self._follow_path(now)
             case Duty():
                 self._duty = event
                 self._repace(now)
@@ -242,11 +254,13 @@ class Health:
                 self._damped = event.on
             case _:
                 pass
-        self._follow_path(now)
         if self._running:
             match event:
                 case ProbeAnswered():
                     self._answered(event, now)
+                case Gathered(_, answers):
+                    for answer in answers:
+                        self._answered(answer, now)
                 case ProbeRefused():
                     self._schedule.refused(event)
                 case MediaSilent():
@@ -360,7 +374,7 @@ class Health:
 
     def _answered(self, event: ProbeAnswered, now: float) -> None:
         wait_s = self._schedule.timeout_s()
-        sent_s = now - event.rtt_s
+        sent_s = now - event.unread_s - event.rtt_s
         # What was sent before the path came (back) to life may have waited for ARP, or in a queue.
         heard = self._schedule.answered(event, learn=sent_s >= self._lively_from_s)
         if heard is None:

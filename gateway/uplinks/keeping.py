@@ -24,12 +24,17 @@ from gateway.uplinks.routes import (
 )
 
 CHECK_S = 5.0
+LOOK_S = 60.0
+"""Routes and rules tell of every change by an event; so often they are listed all the same."""
 RETRY_S = 0.25
 RETRY_MOST_S = CHECK_S
 
 
 class Kernel(Protocol):
     """Links, addresses, routes and rules; posts LinkSeen, AddressesSeen, KernelChanged. Raises DoorError."""
+
+    def hurry(self, on: bool) -> None:
+        """Calls run: look at carriers often."""
 
     async def snapshot(self) -> frozenset[Item]:
         """All routes and rules that are ours."""
@@ -86,6 +91,8 @@ class Keeper:
         self._kernel = kernel
         self._guard = packet_filter
         self._plan: KernelPlan | None = None
+        self._wanted: tuple[KernelPlan, frozenset[Item], guard.Guard] | None = None
+        self._look_at = 0.0
         self._actual: frozenset[Item] | None = None
         self._retry_s = RETRY_S
         self._kernel_stands = False
@@ -121,6 +128,10 @@ class Keeper:
             self._kernel.borne(),
         )
 
+    def hurry(self, on: bool) -> None:
+        """Calls run: nothing that happens to their channel may go unseen for long."""
+        self._kernel.hurry(on)
+
     def doubt(self) -> None:
         """Somebody may have changed the kernel: look before the next step."""
         self._actual = None
@@ -147,14 +158,16 @@ class Keeper:
         """
         mended: list[str] = []
         same_plan = plan == self._plan
-        wanted = desired(plan)
-        held = guard.contents(plan)
+        if self._wanted is None or self._wanted[0] != plan:
+            self._wanted = plan, desired(plan), guard.contents(plan)
+        _, wanted, held = self._wanted
         withdrawn = bool(_admitted(self._plan) - _admitted(plan))
         looking = self.due is None or self.due <= now
         if withdrawn:
             self._hold(held)
-        if self._actual is None or looking:
+        if self._actual is None or (looking and (not self.stands or self._look_at <= now)):
             await self._look()
+            self._look_at = now + LOOK_S
         kernel = await self._lead(wanted)
         if kernel and same_plan and not self.trouble:
             mended.append(f"{kernel} of our routes and rules had been changed and were put right.")

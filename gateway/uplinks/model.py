@@ -74,7 +74,8 @@ class KernelChanged:
 @dataclass(frozen=True, slots=True)
 class ProbeAnswered:
     """One probe came back. `rtt_s` seconds; `observed`: our address as the far side saw it (OPTIONS, STUN);
-    `sip_code`: final code of OPTIONS. Stale answers (after the verdict) are reported too."""
+    `sip_code`: final code of OPTIONS; `unread_s`: how long it lay unread. Stale answers (after the verdict)
+    are reported too."""
 
     uplink: str
     kind: ProbeKind
@@ -83,6 +84,15 @@ class ProbeAnswered:
     rtt_s: float
     observed: Address | None = None
     sip_code: int | None = None
+    unread_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Answers by one uplink that were read together: none of them is late because another came first."""
+
+    uplink: str
+    answers: tuple[ProbeAnswered, ...]
 
 
 @dataclass(frozen=True, slots=True)

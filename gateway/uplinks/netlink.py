@@ -51,6 +51,10 @@ from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink import exceptions, rtnl
 
 CARRIER_POLL_S: Final = 0.04
+REST_POLL_S: Final = 0.5
+STIRRED_S: Final = 2.0
+"""The kernel tells of a carrier at once, unless it told of another within the last second (link_watch.c): the
+quick poll is for the time after a link event, and for calls."""
 _GROUPS: Final = (
     rtnl.RTMGRP_LINK
     | rtnl.RTMGRP_IPV4_IFADDR
@@ -91,6 +95,8 @@ class Kernel:
         self._lan = tuple(lan)
         self._announced = Announced(announced)
         self._carriers = {device: Carrier(device) for device in self._devices}
+        self._hurry = False
+        self._stirred_until = 0.0
         self._names: dict[int, str] = {}
         self._links: dict[str, LinkSeen] = {}
         self._addresses: dict[int, dict[Interface, int]] = {}
@@ -185,9 +191,15 @@ class Kernel:
                 self._inbox.post(KernelChanged(f"events of the kernel were lost: {error}"))
                 await asyncio.sleep(0.01)
 
+    def hurry(self, on: bool) -> None:
+        """Calls run: no carrier may go unseen for longer than CARRIER_POLL_S."""
+        self._hurry = on
+
     async def _poll(self) -> None:
+        now = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(CARRIER_POLL_S)
+            quick = self._hurry or now() < self._stirred_until
+            await asyncio.sleep(CARRIER_POLL_S if quick else REST_POLL_S)
             if self._announced.devices:
                 with contextlib.suppress(DoorError):  # a spoilt socket: the next turn has a new one
                     await self._see_routers()
@@ -237,6 +249,7 @@ class Kernel:
                 self._inbox.post(KernelChanged("a routing rule was changed by somebody else"))
 
     def _heard_link(self, message: Any, gone: bool) -> None:
+        self._stirred_until = asyncio.get_running_loop().time() + STIRRED_S
         index, name = message["index"], message.get("IFLA_IFNAME")
         before = self._names.pop(index, "")
         if before in self._devices and (gone or before != name):

@@ -4,13 +4,22 @@ Calls block for well under a millisecond and run on the loop; the owner's other 
 """
 
 import json
-from typing import Any
+import socket
+import struct
+import sys
+from typing import Any, Final
 
 from nftables import Nftables
 
 from gateway.errors import DoorError
 from gateway.uplinks import guard
 from gateway.uplinks.guard import Element, Guard
+
+_NETFILTER: Final = 12  # NETLINK_NETFILTER
+_ASK_GENERATION: Final = struct.pack("=IHHIIBBH", 20, 10 << 8 | 16, 1, 1, 0, 0, 0, 0)
+"""nlmsghdr and nfgenmsg: NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN, NLM_F_REQUEST."""
+_GENERATION: Final = struct.Struct(">HHI")
+"""The first attribute of the answer, after 20 bytes: NFTA_GEN_ID. Its head is in the host's order."""
 
 
 class Nft:
@@ -20,6 +29,7 @@ class Nft:
         self._nft = Nftables()
         self._nft.set_numeric_proto_output(True)
         self._stands: Guard | None = None
+        self._read_back: tuple[int, Guard] | None = None
 
     def load(self, text: str) -> None:
         """Load `text`: all of it or nothing."""
@@ -41,11 +51,19 @@ class Nft:
         self._stands = wanted
 
     def stands(self, wanted: Guard) -> bool:
-        """Read back: do our chains and exactly these elements stand in the kernel?"""
+        """Read back: do our chains and exactly these elements stand in the kernel?
+
+        Every transaction, whoever makes it, begins a new generation of the rule set: while the generation is
+        the one that was read last, nothing is listed again.
+        """
+        generation = _generation()
+        if generation is not None and self._read_back == (generation, wanted):
+            return True
         found = self.read()
         if found != wanted.sets:
-            self._stands = None
+            self._stands = self._read_back = None
             return False
+        self._read_back = (generation, wanted) if generation is not None else None
         return True
 
     def read(self) -> dict[str, frozenset[Element]] | None:
@@ -83,6 +101,21 @@ class Nft:
                 remedy="Nothing was changed; see the words of nft",
             )
         return str(output)
+
+
+def _generation() -> int | None:
+    """The number of the last transaction in this namespace; None when the kernel does not say."""
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+    try:
+        with socket.socket(socket.AF_NETLINK, kind, _NETFILTER) as netlink:
+            netlink.settimeout(1.0)
+            netlink.send(_ASK_GENERATION)
+            answer = netlink.recv(256)
+        _, _, generation = _GENERATION.unpack_from(answer, 20)
+    except (OSError, struct.error):
+        return None
+    told = int.from_bytes(answer[4:6], sys.byteorder)
+    return generation if told == 10 << 8 | 15 else None  # NFT_MSG_NEWGEN
 
 
 def _element(value: Any) -> Element:

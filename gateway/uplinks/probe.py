@@ -1,12 +1,13 @@
 """Door: probe sockets. Each is bound to one uplink's address and device and bears its probe mark.
 
-So a probe leaves by its own uplink or not at all, whatever the routes of the moment say. Answers are posted
-whenever they come, late ones too; what nobody asked for is counted and not answered.
+So a probe leaves by its own uplink or not at all, whatever the routes of the moment say. Answers, late ones
+too, are posted when they come, or gathered where nobody is in a hurry; what nobody asked for is counted.
 """
 
 import asyncio
 import errno
 import itertools
+import math
 import os
 import secrets
 import socket
@@ -14,16 +15,17 @@ import struct
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 
 from gateway.inbox import Inbox
 from gateway.uplinks import packets
-from gateway.uplinks.model import Address, ProbeAnswered, ProbeRefused, SendProbe, UplinkPath
+from gateway.uplinks.model import Address, Gathered, ProbeAnswered, ProbeRefused, SendProbe, UplinkPath
 from gateway.uplinks.routes import probe_mark
 
 REMEMBERED: Final = 256
 """Probes of one socket that may still be answered; at the fastest pace about a minute's."""
+LONGEST_UNREAD_S: Final = 2.0
+"""The loop turns at least every second: what seems to have lain for longer has met a clock that was set."""
 _BATCH: Final = 32
 _SO_TIMESTAMPNS: Final = 35
 _ICMP_FILTER: Final = 1
@@ -36,7 +38,7 @@ _PASSING: Final = (errno.EPERM, errno.EAGAIN, errno.ENOBUFS)
 @dataclass(frozen=True, slots=True)
 class _Sent:
     probe: SendProbe
-    target: Address
+    host: str
     at_s: float
 
 
@@ -48,6 +50,7 @@ class _Place:
         self.echo = echo
         self.identifier = secrets.randbelow(0x10000)
         self.sent: OrderedDict[bytes, _Sent] = OrderedDict()
+        self.sent_s = -math.inf
         family = socket.AF_INET if self.version == 4 else socket.AF_INET6
         kind = socket.SOCK_RAW if echo else socket.SOCK_DGRAM
         protocol = (socket.IPPROTO_ICMP if self.version == 4 else socket.IPPROTO_ICMPV6) if echo else 0
@@ -87,6 +90,7 @@ class Prober:
         self._inbox = inbox
         self._places: dict[_Key, _Place] = {}
         self._sequence = itertools.count(1)
+        self._relaxed = False
         self.ignored = 0
 
     def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
@@ -98,16 +102,38 @@ class Prober:
             place = self._place(path, echo=probe.kind == "icmp")
             token = os.urandom(packets.TOKEN_BYTES)
             packet = self._packet(probe, place, target, port, token)
-            place.sent[token] = _Sent(probe, target, time.monotonic())
+            place.sent_s = time.monotonic()
+            place.sent[token] = _Sent(probe, str(target), place.sent_s)
             while len(place.sent) > REMEMBERED:
                 place.sent.popitem(last=False)
-            place.socket.sendto(packet, (str(target), 0 if place.echo else port))
+            place.socket.sendto(packet, (place.sent[token].host, 0 if place.echo else port))
         except OSError as error:
             if error.errno not in _PASSING:
                 # The socket may hang on a device that is gone, though its like is back: a new one, then.
                 self._forget(path, echo=probe.kind == "icmp")
             why = error.strerror or str(error)
             self._inbox.post(ProbeRefused(probe.uplink, probe.kind, probe.target, probe.sequence, why))
+
+    def relax(self, on: bool) -> None:
+        """While on, answers wake nobody: the kernel keeps them, with their time, until `gather`."""
+        if on == self._relaxed:
+            return
+        self._relaxed = on
+        loop = asyncio.get_running_loop()
+        for key, place in self._places.items():
+            if on:
+                loop.remove_reader(place.socket)
+            else:
+                loop.add_reader(place.socket, self._readable, key)
+
+    def gather(self) -> list[Gathered]:
+        """All answers that lie in the sockets, by uplink."""
+        found: dict[str, list[ProbeAnswered]] = {}
+        asked_s = time.monotonic() - LONGEST_UNREAD_S
+        for key, place in list(self._places.items()):
+            if place.sent and place.sent_s > asked_s and (answers := self._read_all(key)):
+                found.setdefault(key[0], []).extend(answers)
+        return [Gathered(uplink, tuple(answers)) for uplink, answers in found.items()]
 
     def forget(self, uplink: str) -> None:
         """Close the sockets of `uplink`; answers under way are lost."""
@@ -126,7 +152,8 @@ class Prober:
             # An uplink has one socket of a kind in each family: an old address leaves none behind.
             self._forget(path, echo=echo)
             place = self._places[key] = _Place(path, echo)
-            asyncio.get_running_loop().add_reader(place.socket, self._readable, key)
+            if not self._relaxed:
+                asyncio.get_running_loop().add_reader(place.socket, self._readable, key)
         return place
 
     def _forget(self, path: UplinkPath, *, echo: bool) -> None:
@@ -149,27 +176,32 @@ class Prober:
         place.socket.close()
 
     def _readable(self, key: _Key) -> None:
+        for answered in self._read_all(key):
+            self._inbox.post(answered)
+
+    def _read_all(self, key: _Key) -> list[ProbeAnswered]:
         place = self._places[key]
+        found: list[ProbeAnswered] = []
         for _ in range(_BATCH):
             try:
                 packet, ancillary, _, source = place.socket.recvmsg(packets.MAX_BYTES, 64)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 # The device went. Its next probe makes a new socket, or is refused with a reason.
                 self._close(key)
-                return
-            waited_s = _waited_s(ancillary)
-            answered = self._answered(place, packet, str(source[0]), time.monotonic() - waited_s)
+                break
+            answered = self._answered(place, packet, str(source[0]), _unread_s(ancillary))
             if answered is None:
                 self.ignored += 1
             else:
-                self._inbox.post(answered)
+                found.append(answered)
+        return found
 
-    def _answered(self, place: _Place, packet: bytes, source: str, at_s: float) -> ProbeAnswered | None:
+    def _answered(self, place: _Place, packet: bytes, source: str, unread_s: float) -> ProbeAnswered | None:
         answer = self._read(place, packet)
         sent = place.sent.get(answer.token) if answer is not None else None
-        if answer is None or sent is None or sent.target != ip_address(source.partition("%")[0]):
+        if answer is None or sent is None or sent.host != source.partition("%")[0]:
             return None
         if (answer.sip_code is not None) != (sent.probe.kind == "options"):
             return None
@@ -179,9 +211,10 @@ class Prober:
             kind=sent.probe.kind,
             target=sent.probe.target,
             sequence=sent.probe.sequence,
-            rtt_s=max(0.0, at_s - sent.at_s),
+            rtt_s=max(0.0, time.monotonic() - unread_s - sent.at_s),
             observed=answer.observed,
             sip_code=answer.sip_code,
+            unread_s=unread_s,
         )
 
     def _read(self, place: _Place, packet: bytes) -> packets.Answer | None:
@@ -190,11 +223,11 @@ class Prober:
         return packets.read_options(packet) if packet.startswith(b"SIP/") else packets.read_binding(packet)
 
 
-def _waited_s(ancillary: list[tuple[int, int, bytes]]) -> float:
+def _unread_s(ancillary: list[tuple[int, int, bytes]]) -> float:
     """How long a packet lay in the kernel (SO_TIMESTAMPNS); 0 where that is unknown or the clock was set."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) == 16:
             seconds, nanoseconds = struct.unpack("qq", data)
-            waited_s = time.time() - (seconds + nanoseconds * 1e-9)
-            return waited_s if 0 <= waited_s < 1 else 0.0
+            unread_s = time.time() - (seconds + nanoseconds * 1e-9)
+            return unread_s if 0 <= unread_s < LONGEST_UNREAD_S else 0.0
     return 0.0

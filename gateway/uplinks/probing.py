@@ -21,6 +21,8 @@ SET_ASIDE_AFTER = 5
 """Misses in a row after which a target no longer raises doubts, until it answers again."""
 SET_ASIDE_FACTOR = 10
 """A target set aside is asked this many times more rarely."""
+EARLY = 0.1
+"""A regular probe goes so much of its period early when the loop is awake: one waking serves many."""
 FALLBACK_OPTIONS_S = 1.0
 """The pace of OPTIONS when nothing answers to echo requests."""
 BYTES: dict[ProbeKind, int] = {"icmp": 72, "options": 1000, "stun": 108}
@@ -124,6 +126,7 @@ class Schedule:
         self._uplink = uplink
         self._pace = pace
         self._tracks: dict[tuple[ProbeKind, str], _Track] = {}
+        self._kinds: set[ProbeKind] = set()
         self._next_s: dict[ProbeKind, float] = {}
         self._turn: dict[ProbeKind, int] = {"icmp": 0, "options": 0, "stun": 0}
         self._planned: list[tuple[float, _Track, str]] = []
@@ -139,6 +142,7 @@ class Schedule:
         """Probe exactly these from now on; what is known of those that stay is kept."""
         known = self._tracks
         self._tracks = {(t.kind, t.name): known.get((t.kind, t.name)) or _Track(t) for t in targets}
+        self._kinds = {kind for kind, _ in self._tracks}
         kept = {id(track) for track in self._tracks.values()}
         self._planned = [p for p in self._planned if id(p[1]) in kept]
         self._flights = {n: f for n, f in self._flights.items() if id(f.track) in kept}
@@ -204,14 +208,20 @@ class Schedule:
             f.burst == name for f in self._flights.values()
         )
 
+    @property
+    def bursting(self) -> bool:
+        """Whether any burst still has probes to send or to wait for."""
+        return bool(self._planned) or any(flight.burst for flight in self._flights.values())
+
     # --- time and answers ---
 
     @property
     def due(self) -> float | None:
         """When `advance` has something to do (monotonic seconds)."""
-        times = [when for when, _, _ in self._planned]
-        times += [flight.overdue_s for flight in self._flights.values()]
-        times += [self._next_s[k] for k in self._next_s if any(kind == k for kind, _ in self._tracks)]
+        times = [flight.overdue_s for flight in self._flights.values()]
+        if self._planned:  # in order
+            times.append(self._planned[0][0])
+        times += [when for kind, when in self._next_s.items() if kind in self._kinds]
         return min(times, default=None)
 
     def advance(self, now: float) -> tuple[list[SendProbe], list[Lost]]:
@@ -224,8 +234,9 @@ class Schedule:
             _, track, name = self._planned.pop(0)
             sends.append(self._send(track, name, now))
         for kind in self._next_s:
-            if self._next_s[kind] <= now:
-                self._next_s[kind] = now + self._period_s(kind)
+            period_s = self._period_s(kind)
+            if self._next_s[kind] <= now + EARLY * period_s:
+                self._next_s[kind] = now + period_s
                 sends += [self._send(track, "", now) for track in self._regular(kind)]
         return sends, lost
 

@@ -9,7 +9,7 @@ from gateway.messages import Event, Path, PathState, Server
 from gateway.schema import Settings, Trunk, Uplink
 from gateway.status import UplinkState, UplinkStatus
 from gateway.uplinks.keeping import Guard, Kernel
-from gateway.uplinks.model import Address, SendProbe, UplinkPath
+from gateway.uplinks.model import Address, Gathered, SendProbe, UplinkPath
 from gateway.uplinks.wiring import Ask, Resolved, Wire
 
 # --- doors ----------------------------------------------------------------------------------------
@@ -20,6 +20,12 @@ class Prober(Protocol):
 
     def send(self, probe: SendProbe, path: UplinkPath, target: Address, port: int = 0) -> None:
         """From `path`'s own address, out of its device. Never raises for what the network does."""
+
+    def relax(self, on: bool) -> None:
+        """While on, answers are not posted: they lie, with their time of arrival, until they are gathered."""
+
+    def gather(self) -> list[Gathered]:
+        """The answers that have come since, by uplink."""
 
     def forget(self, uplink: str) -> None:
         """Close what is open for `uplink`; answers under way are lost."""

@@ -133,6 +133,7 @@ class Watch:
         self._doors = doors
         self._inbox = inbox
         self._publish = publish
+        self._relaxed = False
         self._beat = beat
         now = self._clock()
         names = Names(doors.resolver, settings.trunk, settings.watching, remembered, now)
@@ -266,6 +267,9 @@ class Watch:
     async def turn(self, event: Input | None) -> None:
         """One turn: take in `event` (None: something is due), decide, act."""
         now = self._clock()
+        for gathered in self._doors.prober.gather() if self._relaxed else ():
+            if gathered.uplink in self._room.lines:
+                self._tell(gathered.uplink, gathered, now)
         self._take_in(event, now)
         for name, line in self._room.lines.items():
             if line.health.due is not None and line.health.due <= now:
@@ -280,6 +284,16 @@ class Watch:
             self._taken_over(returned, now)
             await self._act(now)
             self._publish(self._changer.applied())
+
+        self._relax()
+
+    def _relax(self) -> None:
+        """While nothing hangs on an answer, it need not wake us: it is read when it would be overdue."""
+        room = self._room
+        calm = not room.admissions.observing and all(line.health.calm for line in room.lines.values())
+        if calm != self._relaxed:
+            self._relaxed = calm
+            self._doors.prober.relax(calm)
 
     # --- in ---
 
@@ -299,6 +313,7 @@ class Watch:
                 self._tell(uplink, media, now)
             case Calls(counts):
                 room.live = counts
+                self._keeper.hurry(any(counts.values()))
                 self._ordered.append(event)
                 room.stamp += room.drain.calls(sum(counts.values()))
             case Order():

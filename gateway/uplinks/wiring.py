@@ -4,7 +4,7 @@ for the kernel, the probes and its identity. Pure.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 
 from gateway.messages import Server
@@ -260,6 +260,7 @@ def endpoint_text(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+@lru_cache(maxsize=256)
 def endpoint(text: str, default_port: int = STUN_PORT) -> tuple[Address, int]:
     """Address and port of `endpoint_text`, or of a bare address. Raises ValueError for a name."""
     if text.startswith("["):

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from gateway.errors import DoorError
-from gateway.uplinks.guard import NEW_REQUESTS_S, boot, contents
+from gateway.uplinks.guard import NEW_REQUESTS_S, Element, boot, contents
 from gateway.uplinks.model import KernelPlan
 from gateway.uplinks.nft import Nft
 from tests.doors.test_netlink import PLAN, path
@@ -115,6 +115,32 @@ def test_what_somebody_else_changed_is_seen_and_mended(spaces: tuple[Space, Spac
         assert door.stands(contents(PLAN))
 
     guarded(box, work)
+
+
+def test_it_lists_again_only_after_a_transaction(spaces: tuple[Space, Space, Space]) -> None:
+    box = spaces[0]
+
+    class Counting(Nft):
+        reads = 0
+
+        def read(self) -> dict[str, frozenset[Element]] | None:
+            self.reads += 1
+            return super().read()
+
+    def work() -> None:
+        door = Counting()
+        door.load(boot(PLAN.providers))
+        door.apply(contents(PLAN))
+        assert [door.stands(contents(PLAN)) for _ in range(3)] == [True] * 3
+        assert door.reads == 1
+        assert not door.stands(contents(BOTH))
+        assert door.stands(contents(PLAN))
+        assert door.reads == 3
+        box.run("nft", "add table ip owner")
+        assert [door.stands(contents(PLAN)) for _ in range(2)] == [True] * 2
+        assert door.reads == 4
+
+    box.call(work)
 
 
 def test_a_wrong_text_changes_nothing_and_says_why(spaces: tuple[Space, Space, Space]) -> None:

@@ -6,6 +6,7 @@ from functools import wraps
 from ipaddress import ip_interface
 from typing import Any, ParamSpec
 
+from gateway.uplinks.model import KernelChanged
 from tests.uplinks.world import World
 
 P = ParamSpec("P")
@@ -327,8 +328,12 @@ async def test_what_others_change_is_put_right_and_said() -> None:
     world = await World().start()
     whole = set(world.kernel.items)
     world.kernel.items = {i for i in whole if hash(i) % 3}
-    await world.run(6)
+    world.inbox.post(KernelChanged("a route in our tables was changed by somebody else"))
+    await world.run(1)
     assert world.kernel.items == whole
+    world.kernel.items = {i for i in whole if hash(i) % 3}
+    await world.run(62)
+    assert world.kernel.items == whole, "also when the kernel tells nothing"
     assert any("put right" in e.text for e in world.log.events)
     world.guard.held = None
     await world.run(6)

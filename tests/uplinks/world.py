@@ -8,7 +8,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
 from gateway import schema
@@ -18,6 +18,7 @@ from gateway.uplinks.guard import Guard
 from gateway.uplinks.model import (
     Address,
     AddressesSeen,
+    Gathered,
     Interface,
     KernelChanged,
     LeaseSeen,
@@ -110,6 +111,9 @@ class FakeKernel:
         self.deaf = False
         self.refused: set[Address] = set()
         self.steps: list[str] = []
+
+    def hurry(self, on: bool) -> None:
+        pass
 
     async def snapshot(self) -> frozenset[Item]:
         if self.broken:
@@ -221,8 +225,24 @@ class FakeProber:
 
     def __init__(self, world: "World") -> None:
         self._world = world
+        self._relaxed = False
+        self._lying: list[tuple[float, ProbeAnswered]] = []
         self.sent: list[tuple[float, SendProbe]] = []
         self.forgotten: list[str] = []
+
+    def relax(self, on: bool) -> None:
+        self._relaxed = on
+        if not on:
+            for gathered in self.gather():
+                for answer in gathered.answers:
+                    self._world.inbox.post(answer)
+
+    def gather(self) -> list[Gathered]:
+        lying, self._lying = self._lying, []
+        found: dict[str, list[ProbeAnswered]] = {}
+        for came_s, answer in lying:
+            found.setdefault(answer.uplink, []).append(replace(answer, unread_s=self._world.now - came_s))
+        return [Gathered(uplink, tuple(answers)) for uplink, answers in found.items()]
 
     def forget(self, uplink: str) -> None:
         self.forgotten.append(uplink)
@@ -251,11 +271,13 @@ class FakeProber:
             if not channel.silent and channel.carrier:
                 observed = None if probe.kind == "icmp" else channel.public
                 code = 200 if probe.kind == "options" else None
-                world.inbox.post(
-                    ProbeAnswered(
-                        probe.uplink, probe.kind, probe.target, probe.sequence, rtt_s, observed, code
-                    )
+                answered = ProbeAnswered(
+                    probe.uplink, probe.kind, probe.target, probe.sequence, rtt_s, observed, code
                 )
+                if self._relaxed:
+                    self._lying.append((world.now, answered))
+                else:
+                    world.inbox.post(answered)
 
         world.after(rtt_s, answer)
 
