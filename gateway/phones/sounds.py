@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway.phones.callside import RingName, ToneName
-from gateway.phones.model import RingCadence, Tone
-from gateway.phones.profiles import Profile, profile
-from gateway.phones.tones import clip, tone
+from gateway.phones.model import RingCadence
+from gateway.phones.profiles import Profile, profile, tone_of
+from gateway.phones.tones import clip
 
 PROMPTS: Final = Path(sys.prefix) / "share" / "steadyline" / "prompts"
 FALLBACK: Final = "en"
@@ -37,7 +37,7 @@ class Sounds:
     def tone(self, name: ToneName) -> tuple[str, bool]:
         """(WAV file, whether it is to be played round and round)"""
         if name not in self._rendered:
-            made = clip(_tone(self._profile, name))
+            made = clip(tone_of(self._profile, name))
             self._directory.mkdir(parents=True, exist_ok=True)
             path = self._directory / f"tone-{self._profile.country}-{name}.wav"
             fresh = path.with_suffix(".new")
@@ -60,25 +60,3 @@ class Sounds:
     def cadence(self, ring: RingName) -> RingCadence:
         """How the bell rings."""
         return {"outside": self._profile.ring, "inside": _INSIDE, "recall": _RECALL}[ring]
-
-
-def _tone(country: Profile, name: ToneName) -> Tone:
-    match name:
-        case "dial" | "second":
-            return country.dial
-        case "stutter":
-            return country.stutter
-        case "ringback":
-            return country.ringback
-        case "busy":
-            return country.busy
-        case "congestion":
-            return country.congestion
-        case "waiting":
-            return country.call_waiting
-        case "howler":
-            return country.howler
-        case "confirm":
-            return tone("confirm", "3x 425 100,100 | 425@-60", -16.0)
-        case "hold":
-            return tone("hold", "425 200,4800", -24.0)

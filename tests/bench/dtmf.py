@@ -132,14 +132,12 @@ def _speech(wanted_s: float, luck: np.random.Generator) -> tuple[float, float, i
         text = (
             " ".join(luck.choice(sentences, 4)) + " " + " ".join(str(n) for n in luck.integers(0, 10**6, 4))
         )
-        said = sounds.speech(
-            text,
-            voice,
-            int(luck.integers(110, 300)),
-            int(luck.integers(0, 99)),
-            float(luck.uniform(-24, -12)),
-        )
-        if not len(said):
+        pace, pitch, level = luck.integers(110, 300), luck.integers(0, 99), luck.uniform(-24, -12)
+        try:
+            said = sounds.speech(text, voice, int(pace), int(pitch), float(level))
+        except subprocess.CalledProcessError:
+            continue  # a voice that needs another program
+        if len(said) < sounds.RATE_HZ:
             continue
         said += sounds.white(len(said), sounds.power(said), float(luck.uniform(10, 40)), luck)
         receiver = DtmfReceiver()
