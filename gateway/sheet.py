@@ -61,8 +61,12 @@ def read(text: str, source: str) -> bytes:
     with anything around them. Raises SettingsError with every line that is wrong, by its number."""
     rows = [(number, row.strip().upper()) for number, row in enumerate(text.splitlines(), start=1)]
     found = [(number, match) for number, row in rows for match in _CODE.finditer(row)]
-    problems: list[Problem] = []
-    data = _read_codes(found, problems) if found else _read_lines(rows, problems)
+    problems = [
+        Problem("code", number, "it is not whole", "Scan it again")
+        for number, row in rows
+        if "STEADYLINE1:" in row and not _CODE.search(row)
+    ]
+    data = _read_codes(found, problems) if found or problems else _read_lines(rows, problems)
     if problems:
         if len(problems) > _MAX_PROBLEMS:
             problems[_MAX_PROBLEMS:] = [Problem("sheet", 0, "there are more", "Mend these first")]
@@ -218,8 +222,9 @@ def _gaps(numbers: set[int]) -> Iterator[tuple[int, int]]:
 
 
 def _read_codes(found: list[tuple[int, "re.Match[str]"]], problems: list[Problem]) -> bytes:
-    _, first = found[0]
-    total, whole = int(first[2]), first[3]
+    if not found:
+        return b""
+    total, whole = int(found[0][1][2]), found[0][1][3]
     read: dict[int, str] = {}
     for place, code in found:
         name = f"code {code[1]}"

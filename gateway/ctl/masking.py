@@ -36,7 +36,7 @@ _SHAPES: Final = (
     re.compile(r"\$(?:[0-9a-z]{1,8}|argon2\w*|scrypt)\$[^\s\"']+|\bscrypt:\d+:\d+:\d+\$[^\s\"']+"),
 )
 _NUMBER = re.compile(r"(?<![0-9])(\+?[0-9]{3,11})([0-9]{4})(?![0-9]|\.[0-9])")
-_SPACED = re.compile(r"\+[0-9][0-9 ().-]{6,20}[0-9]")
+_SPACED = re.compile(r"\+[0-9]{1,3}[ ().-][0-9 ().-]{5,19}[0-9](?![0-9 ().-]*\*)")
 
 
 def mask(text: str, *, numbers: bool = True) -> str:

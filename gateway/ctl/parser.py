@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Later:
-    """A verb's parser, built when it is asked for: fifty at each start would take longer than all the rest."""
+    """A verb's parser, built when it is asked for: fifty at a start would take longer than all the rest."""
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
@@ -212,6 +212,7 @@ def _seeing(verbs: "Verbs") -> None:
     _family(verbs, "trunk", "the provider's trunk", trunk)
     _verb(verbs, "calls", "seeing.calls", "the calls that are up now")
     _verb(verbs, "phones", "seeing.phones", "the phones of the box")
+    _verb(verbs, "identify", "seeing.identify", "have the lamp blink for half a minute: which box is it?")
 
 
 def _desk(verbs: "Verbs") -> None:

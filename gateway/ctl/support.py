@@ -149,7 +149,7 @@ def _versions() -> str:
 
 def _file_name(name: str) -> str:
     """A name of the daemon's that can only be that of a file in our folder."""
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")[:80] or "part"
+    safe = re.sub(r"[^A-Za-z0-9._-]|\.{2,}", "_", name).lstrip(".")[:80] or "part"
     return safe if "." in safe else f"{safe}.txt"
 
 

@@ -5,23 +5,19 @@ a trial, a history, a password and a button, which can also be away, be stubborn
 import base64
 import contextlib
 import hashlib
-import json
 import socket
 import threading
 import time
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway import schema, wire
+from gateway import editing, masking, schema, wire
 from gateway.changes import (
-    KEPT,
     AskPresence,
     BackupNow,
     CheckPassword,
     Decommission,
-    Difference,
     DropTrial,
     ExportBackup,
     FactoryReset,
@@ -42,11 +38,12 @@ from gateway.changes import (
     TrialView,
     TrySettings,
 )
+from gateway.differences import difference
 from gateway.errors import SettingsError
 from gateway.messages import AnyMessage, Done, Envelope, Event, Follow, GetStatus, Refused, StatusNow
 from gateway.status import CallView, PhoneView, Status, UplinkStatus
 
-EXAMPLE = Path(__file__).parents[1] / "example.toml"
+TEXT = editing.current((Path(__file__).parents[1] / "example.toml").read_text())
 STATUS = Status(
     verdict="Calls work over backup1. The cable of main is out.",
     action="Check the cable between the box and the router of main.",
@@ -86,7 +83,7 @@ class FakeDaemon:
 
     def __init__(self, directory: Path, text: str | None = None) -> None:
         self.directory = directory
-        self.text = EXAMPLE.read_text() if text is None else text
+        self.text = TEXT if text is None else text
         self.revision = 1 if self.text else 0
         self.texts = {self.revision: self.text}
         self.history = [self._line("setup", "the first one", 0)] if self.text else []
@@ -100,6 +97,7 @@ class FakeDaemon:
         self.events: list[AnyMessage] = []
         self.says: dict[type, Callable[[Any], Spoken]] = {}
         self.away_s = 0.0
+        self.longest_s = 900.0
         self._tried = ""
         self._until = 0.0
         self._lock = threading.Lock()
@@ -195,8 +193,10 @@ class FakeDaemon:
             case GetSettings(revision=revision):
                 if revision and revision not in self.texts:
                     return self._unknown(revision)
-                text = masked(self.texts[revision] if revision else self._in_force())
-                return SettingsNow(text=text, revision=revision or self.revision, origin="owner")
+                text = self.texts[revision] if revision else self._in_force()
+                return SettingsNow(
+                    text=masking.masked(text), revision=revision or self.revision, origin="owner"
+                )
             case GetHistory():
                 return HistoryNow(revisions=tuple(reversed(self.history)))
             case TrySettings():
@@ -251,9 +251,10 @@ class FakeDaemon:
         if base != self.revision:
             what = STALE.format(self.revision, base)
             return Refused(what=what, where="settings", remedy="Read them again and repeat your change")
-        text = unmasked(text, self.text)
         try:
-            schema.parse(text, "settings")
+            text = masking.unmasked(text, self.text)
+            before = schema.parse(self.text, "settings") if self.text else None
+            changes = difference(before, schema.parse(text, "settings"))
         except SettingsError as error:
             problems = tuple(
                 ProblemView(path=p.path, line=p.line, what=p.what, remedy=p.remedy) for p in error.problems
@@ -263,7 +264,7 @@ class FakeDaemon:
             trial="",
             who=who,
             base=base,
-            differences=differences(self.text, text),
+            differences=changes,
             touches=self.touches,
             notes=(),
             left_s=0,
@@ -274,7 +275,7 @@ class FakeDaemon:
             return Refused(
                 what=f"a change of {self.trial.who} is on trial", where="trial", remedy="Wait, or drop it"
             )
-        self._tried, self._until = text, time.monotonic() + seconds
+        self._tried, self._until = text, time.monotonic() + min(seconds, self.longest_s)
         self.trial = TrialView(
             trial=f"t{len(self.asked)}",
             who=who,
@@ -282,7 +283,7 @@ class FakeDaemon:
             differences=view.differences,
             touches=self.touches,
             notes=(),
-            left_s=seconds,
+            left_s=min(seconds, self.longest_s),
         )
         return TrialNow(trial=self.trial)
 
@@ -317,39 +318,6 @@ class FakeDaemon:
 
 
 # --- what the box does with texts -------------------------------------------------------------------------
-
-
-def masked(text: str) -> str:
-    return text.replace('"free-secret"', f'"{KEPT}"')
-
-
-def unmasked(text: str, before: str) -> str:
-    secret = "free-secret" if "free-secret" in before else "-"
-    return text.replace(KEPT, secret)
-
-
-def differences(before: str, after: str) -> tuple[Difference, ...]:
-    old, new = dict(values(before)), dict(values(after))
-    return tuple(
-        Difference(path=path, before=old.get(path, ""), after=new.get(path, ""))
-        for path in {**old, **new}
-        if old.get(path) != new.get(path)
-    )
-
-
-def values(text: str) -> Iterator[tuple[str, str]]:
-    def walk(path: tuple[str, ...], here: Any) -> Iterator[tuple[str, str]]:
-        if isinstance(here, dict):
-            for name, below in here.items():
-                yield from walk((*path, name), below)
-        elif isinstance(here, list) and here and isinstance(here[0], dict):
-            for number, below in enumerate(here):
-                yield from walk((*path, str(below.get("name", number))), below)
-        else:
-            shown = KEPT if here == "free-secret" else here
-            yield ".".join(path), json.dumps(shown)
-
-    return walk((), tomllib.loads(text))
 
 
 def seal(text: str, passphrase: str) -> bytes:

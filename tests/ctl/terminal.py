@@ -47,23 +47,20 @@ class Terminal:
         self.seen = ""
 
     def start(self, *words: str, **environment: str) -> "Terminal":
+        """gatewayctl with these words."""
+        return self.run(
+            sys.executable, "-m", "gateway.ctl", "--run", str(self._directory), *words, **environment
+        )
+
+    def run(self, *program: str, **environment: str) -> "Terminal":
+        """Any program."""
         self.close()
         self.seen = ""
         self._master, slave = pty.openpty()
         own = {k: v for k, v in os.environ.items() if k not in ("SSH_CONNECTION", "EDITOR", "VISUAL")}
         self._child = subprocess.Popen(
             # A session of its own, whose terminal is the pty: /dev/tty is that, too.
-            [
-                "setsid",
-                "-w",
-                "-c",
-                sys.executable,
-                "-m",
-                "gateway.ctl",
-                "--run",
-                str(self._directory),
-                *words,
-            ],
+            ["setsid", "-w", "-c", *program],
             stdin=slave,
             stdout=slave,
             stderr=slave,
