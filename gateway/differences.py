@@ -37,8 +37,8 @@ def _sections(before: Section | None, after: Section | None, path: _Path) -> Ite
         else:
             secret = isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-secret")
             shown = [_secret(value) if secret else _shown(value) for value in (one, other)]
-            # In a section that comes or goes, what is only the default is not worth a line.
-            if None in (before, after) and (other if before is None else one) == info.default:
+            # Where a section comes or goes, or is of another kind, a default is not worth a line.
+            if not (hasattr(before, name) and hasattr(after, name)) and info.default in (one, other):
                 continue
             yield here, shown[0], shown[1]
 

@@ -15,7 +15,7 @@ from ipaddress import (
 )
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictInt, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from gateway import hours, patterns
@@ -172,25 +172,29 @@ def _https(text: str) -> str:
 
 def _secret(text: str) -> str:
     """Law 19: what is wrong with a secret is said without it."""
-    if text == KEPT:
-        raise fault(f"{KEPT} stands for a secret, and none is in force here", "Write the secret itself")
     if re.search(r"[\0-\x1f\x7f]", text):
         raise fault("it holds a character that cannot be typed", "Write letters, digits and signs")
     return text
 
 
+def _not_kept(given: object) -> object:
+    if given == KEPT:
+        raise fault(f"{KEPT} stands for a secret, and none is in force here", "Write the secret itself")
+    return given
+
+
 def _pin(text: str) -> str:
-    if text and text != KEPT and not re.fullmatch(r"[0-9]{4,12}", text, re.ASCII):
+    if text and not re.fullmatch(r"[0-9]{4,12}", text, re.ASCII):
         raise fault("a PIN of digits is needed", "Write 4 to 12 digits, in quotes")
-    return _secret(text)
+    return text
 
 
 _LOGIN = r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}"  # RFC 3261 §25.1, user
 
 Text = Annotated[str, Field(strict=True)]
 Line = Annotated[Text, _pattern(r"[^\0-\x1f\x7f]*", "text of one line", "Front desk")]
-Secret = Annotated[Text, AfterValidator(_secret)]
-MaybePin = Annotated[Text, AfterValidator(_pin)]
+Secret = Annotated[Text, BeforeValidator(_not_kept), AfterValidator(_secret)]
+MaybePin = Annotated[Text, BeforeValidator(_not_kept), AfterValidator(_pin)]
 Seconds = Annotated[float, Field(strict=True)]
 Decibels = Annotated[float, Field(strict=True)]
 Name = Annotated[

@@ -83,7 +83,7 @@ def _secret_pairs(text: str) -> list[Pair]:
         for pair in outline(text).pairs
         # Whatever stands in a secret's place is one, even if it is no text, as in a file that was refused.
         if any(_fits(pair.place[: len(secret)], secret) for secret in secrets)
-        and not any(_fits(pair.table[: len(secret)], secret) for secret in secrets)
+        and not (pair.inline and any(_fits(pair.table[: len(secret)], secret) for secret in secrets))
     ]
 
 

@@ -52,6 +52,8 @@ def explain(root: Model, error: Any) -> Fault:
         return place, "a section is needed", f"Write it as [{_dotted(place)}]"
     if kind == "tuple_type" and _models_at(root, place):
         return place, "a list of sections is needed", f"Write [[{_dotted(place)}]], with two brackets"
+    if kind == "string_too_short" and context["min_length"] > 1:
+        return place, f"it is shorter than {context['min_length']} characters", "Make it longer"
     what, remedy = _WORDS.get(kind, (str(error["msg"]), "Mend it"))
     return place, what.format(**context), remedy.format(**context)
 
