@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway import messages as m
 from gateway.calls import quiet
+from gateway.calls.aliases import Aliases
 from gateway.calls.ears import Ears
 from gateway.calls.sip import Engine, EngineOptions
 from gateway.calls.sip import values as v
@@ -55,9 +56,12 @@ class Exchange:
         self._desk: Desk | None = None
         self._sounds: Path | None = None
         self._paths: m.Paths | None = None
+        self._aliases = Aliases()
+        self._outgrown = False
 
     async def run(self) -> None:
-        """Until the engine ends (DoorError: systemd starts us anew) or new settings need another engine."""
+        """Until the engine ends (DoorError: systemd starts us anew), or no call is up and new settings need
+        another engine."""
         self._service.ready()
         while True:
             due = time.monotonic() + TURN_S
@@ -71,6 +75,8 @@ class Exchange:
             if self._trunk and self._desk:
                 self._trunk.tick()
                 self._desk.tick()
+                if self._outgrown and self._trunk.idle:
+                    raise SystemExit("the SIP engine is to mix at another rate; starting anew")
             self._feed_watchdog()
 
     def _take(self, event: _Event) -> None:
@@ -102,12 +108,18 @@ class Exchange:
                 case m.TrunkPlan():
                     self._planned(body)
                 case m.Paths():
-                    self._paths = body
-                    self._follow(body)
+                    renames = self._aliases.renames
+                    self._paths = self._aliases.inward(body)
+                    self._follow(self._paths)
+                    if self._trunk and self._aliases.renames > renames:
+                        self._trunk.publish(always=True)
                 case m.ConfirmAddress():
-                    self._ready().confirm(
-                        body.uplink, lambda result: said.link.send(result, re=number) if number else None
-                    )
+
+                    def confirmed(result: m.ConfirmResult) -> None:
+                        if number:
+                            said.link.send(self._aliases.outward(result), re=number)
+
+                    self._ready().confirm(self._aliases.key(body.uplink), confirmed)
                 case _ if isinstance(body, m.Verb):
                     trunk = self._ready()
                     done = (
@@ -142,12 +154,11 @@ class Exchange:
             srtp=plan.srtp,
             session_expires_s=plan.session_expires_s,
         )
-        if self._trunk is not None and self._desk is not None and options == self._options:
+        if self._trunk is not None and self._desk is not None and self._options is not None:
             self._trunk.replan(plan)
             self._desk.replan(plan.phones, plan.dialling, self._sounds_of(plan))
+            self._outgrown = options.wideband != self._options.wideband
             return
-        if self._trunk is not None:
-            raise SystemExit("the SIP engine's settings have changed; starting anew with them")
         self._options = options
         self._engine = Engine(self._inbox.post, options)
         self._engine.start()
@@ -181,7 +192,7 @@ class Exchange:
 
     def _send(self, message: m.FromCalls) -> None:
         if self._link is not None:
-            self._link.send(message)
+            self._link.send(self._aliases.outward(message))
 
     def _feed_watchdog(self) -> None:
         if self._engine is None:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from gateway import messages as m
 from gateway.control import Admission, Peer, PeerCame, PeerGone, PeerSaid, Sockets
 from gateway.exchange import Exchange
@@ -167,3 +169,64 @@ def test_it_outlives_the_daemon_and_tells_a_new_one_everything(tmp_path: Path) -
             await again.sockets.close()
 
     run(story, tmp_path)
+
+
+def test_other_ports_and_names_do_not_end_what_runs(tmp_path: Path) -> None:
+    async def story(daemon: Daemon, notified: list[str]) -> None:
+        await daemon.hear(m.CallsReady)
+        daemon.say(plan(tmp_path))
+        daemon.say(main_path("fit"))
+        daemon.say(m.Dial(phone="desk", digits="020 7946 0001"), id=1)
+        await daemon.hear(m.Done, re=1)
+        new = msgspec.structs.replace(plan(tmp_path), sip_port=PORT + 4, rtp_ports=(16_300, 16_400))
+        daemon.say(new)
+        fibre = msgspec.structs.replace(main_path("fit").paths[0], uplink="fibre")
+        daemon.say(m.Paths(paths=(fibre,), active="fibre", cause="test"))
+        while True:
+            calls = (await daemon.hear(m.CallsNow)).calls
+            if [call.uplink for call in calls] == ["fibre"]:
+                break
+        daemon.say(m.ConfirmAddress(uplink="fibre"), id=2)
+        daemon.say(m.HangUp(phone="desk"), id=3)
+        await daemon.hear(m.Done, re=3)
+        assert (await daemon.hear(m.CallEnded)).uplink == "fibre"
+
+    run(story, tmp_path)
+
+
+def test_engine_that_mixes_at_another_rate_is_started_when_no_call_is_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        daemon = Daemon(tmp_path)
+        await daemon.open()
+        inbox: Inbox[Any] = Inbox()
+        exchange = Exchange(inbox, Service(lambda line: None, {}))
+        link = asyncio.create_task(keep_linked(tmp_path / "calls.sock", inbox))
+        running = asyncio.ensure_future(_ending(exchange))
+        await daemon.hear(m.CallsReady)
+        daemon.say(plan(tmp_path))
+        daemon.say(main_path("fit"))
+        daemon.say(m.Dial(phone="desk", digits="020 7946 0001"), id=1)
+        await daemon.hear(m.Done, re=1)
+        daemon.say(msgspec.structs.replace(plan(tmp_path), codecs=("opus", "PCMA")))
+        daemon.say(m.ExplainNumber(digits="020 7946 0001"), id=2)
+        await daemon.hear(m.Done, re=2)
+        assert not running.done(), "a call is up"
+        daemon.say(m.HangUp(phone="desk"), id=3)
+        async with asyncio.timeout(5):
+            assert "another rate" in await running
+        link.cancel()
+        with suppress(asyncio.CancelledError):
+            await link
+        exchange.stop()
+        await daemon.sockets.close()
+
+    asyncio.run(story())
+
+
+async def _ending(exchange: Exchange) -> str:
+    """With what the process would end."""
+    try:
+        await exchange.run()
+    except SystemExit as end:
+        return str(end)
+    return ""

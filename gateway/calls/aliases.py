@@ -13,11 +13,12 @@ Told = TypeVar("Told", bound=Frozen)
 
 
 class Aliases:
-    """Keys of the room to names of today. A key is the first name that an uplink had."""
+    """Keys of the room to names of today. A key is the first name that an uplink had; `renames` counts."""
 
     def __init__(self) -> None:
         self._keys: dict[str, str] = {}
         self._devices: dict[str, str] = {}
+        self.renames = 0
 
     def inward(self, paths: m.Paths) -> m.Paths:
         """The daemon's picture with the room's keys for names."""
@@ -45,6 +46,7 @@ class Aliases:
         for name, key in list(self._keys.items()):
             if name not in names and self._devices.get(key) == path.device:
                 del self._keys[name]
+                self.renames += 1
                 return key
         return ""
 

@@ -97,6 +97,11 @@ class Confirming:
             )
 
     @property
+    def busy(self) -> bool:
+        """Some call runs."""
+        return bool(self._calls)
+
+    @property
     def due(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         return min((c.table.due for c in self._calls.values() if c.table.due is not None), default=None)

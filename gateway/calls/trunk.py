@@ -82,11 +82,24 @@ class Trunk:
     # --- from the daemon --------------------------------------------------------------------------
 
     def replan(self, plan: m.TrunkPlan) -> None:
-        """New settings: for calls from now on."""
+        """New settings: for calls from now on. Those that are up go on, but those of phones that are gone."""
         if plan == self._plan:
             return
+        gone = {phone.name for phone in self._plan.phones} - {phone.name for phone in plan.phones}
         self._plan = plan
         self._reach.replan(plan)
+        now = self._clock()
+        for live in list(self._calls.values()):
+            if live.taken_by in gone or set(live.phones) <= gone:
+                self._feed(live, model.HangUp(480, "phone_removed"), now)
+            else:
+                live.phones = [name for name in live.phones if name not in gone]
+        self.publish()
+
+    @property
+    def idle(self) -> bool:
+        """No call is up or under way."""
+        return not self._calls and not self._confirming.busy
 
     def paths(self, paths: m.Paths) -> None:
         """The daemon's picture of the uplinks: bind what is new, then let every call see it."""

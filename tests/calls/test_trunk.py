@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from gateway import messages as m
@@ -78,6 +79,7 @@ class House:
         )
         self.desk.connect(self.trunk, self.trunk.publish)
         self.desk.replan(plans, m.DiallingPlan(), sounds)
+        self.sounds = sounds
         self.paths(main="fit", backup="fit")
 
     def paths(self, **states: m.PathState) -> None:
@@ -94,6 +96,11 @@ class House:
         )
         active = next((name for name, state in states.items() if state == "fit"), "")
         self.trunk.paths(m.Paths(paths=paths, active=active, cause="test"))
+
+    def replan(self, plan: m.TrunkPlan) -> None:
+        """Other settings, as the calls process takes them in."""
+        self.trunk.replan(plan)
+        self.desk.replan(plan.phones, plan.dialling, self.sounds)
 
     def pass_s(self, seconds: float) -> None:
         until = self.now + seconds
@@ -327,3 +334,36 @@ def test_same_plan_again_changes_nothing(house: House) -> None:
     before = list(house.engine.commands)
     house.trunk.replan(house.plan)
     assert house.engine.commands == before
+
+
+def test_running_call_is_not_touched_by_rules_that_change(house: House) -> None:
+    house.up()
+    before = list(house.engine.commands)
+    house.replan(
+        msgspec.structs.replace(
+            house.plan,
+            caller_id_rules=(m.CallerIdRule(pattern="_44X.", caller_id="443069990100"),),
+            phones=(*house.plan.phones, m.PhonePlan(name="attic", kind="virtual")),
+        )
+    )
+    assert [c for c in house.engine.commands[len(before) :] if not isinstance(c, v.OpenEnd)] == []
+    assert [c.state for c in house.last(m.CallsNow).calls] == ["up"]
+    house.desk.verb(m.HangUp(phone="desk"))
+    house.desk.verb(m.Dial(phone="attic", digits="020 7946 0001"))
+    assert house.engine.sent(v.StartLeg)[-1].caller_id == "443069990100"
+
+
+def test_call_of_a_phone_that_is_taken_away_ends_with_a_reason(house: House) -> None:
+    leg = house.up()
+    house.replan(msgspec.structs.replace(house.plan, phones=house.plan.phones[1:]))
+    assert house.engine.sent(v.EndLeg)[-1].leg == leg
+    assert house.last(m.CallEnded).reason == "The phone was taken out of the settings."
+    assert [phone.name for phone in house.last(m.CallsNow).phones] == ["shop"]
+
+
+def test_terms_of_the_plan_are_told_to_the_engine_while_calls_run(house: House) -> None:
+    house.up()
+    house.replan(msgspec.structs.replace(house.plan, sip_port=5070, codecs=("PCMU",), registration=None))
+    assert house.engine.sent(v.Configure) == [v.Configure(5070, (10_000, 10_999), ("PCMU",), "off", 1800)]
+    assert house.engine.sent(v.Unregister) == [v.Unregister()]
+    assert house.engine.sent(v.EndLeg) == []
