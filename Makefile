@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 BIN := build/venv/bin
-CODE := $(wildcard gateway webui tests) image/pjsua2
+CODE := $(wildcard gateway webui tests) image/pjsua2 image/prompts
 UNITS := $(wildcard systemd/*.service)
 # systemd-analyze prints 1.5 for 15.
 EXPOSURE := 15
