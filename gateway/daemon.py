@@ -17,6 +17,7 @@ from typing import Any, Never
 
 from gateway.building import Building
 from gateway.control import Admission, Sockets, admit
+from gateway.frontpanel import FrontPanel
 from gateway.hub import Hub, HubEvent, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.messages import Event
@@ -101,6 +102,9 @@ async def serve(
     def hang_up() -> None:
         the_hub.hang_up()
 
+    def has_button() -> bool:
+        return panel.has_button()
+
     stop = asyncio.Event()
     register = Register(options.state, ledger, tell_confirmed)
     vacancy = Vacancy(
@@ -121,10 +125,12 @@ async def serve(
             wall=time.time,
             token=lambda: secrets.token_hex(16),
             hang_up=hang_up,
+            has_button=has_button,
             changed=lambda: inbox.post(UplinksChanged()),
             beat=pulse.register("settings", LONGEST_TURN_S, loop.time()),
         ),
     )
+    panel = FrontPanel(keeper, inbox.post, beat=pulse.register("panel", LONGEST_TURN_S, loop.time()))
     if opened.settings is not None:
         vacancy.occupy(opened.settings)
     sockets = Sockets(inbox)
@@ -138,6 +144,8 @@ async def serve(
         beat=pulse.register("hub", LONGEST_TURN_S, loop.time()),
         failback_after_s=lambda: _failback_after_s(keeper.settings()),
         changes=keeper,
+        shown=panel.shown,
+        identify=panel.identify,
     )
     await sockets.listen(options.run, _admissions())
     settle_memory()
@@ -147,6 +155,7 @@ async def serve(
                 "uplinks": vacancy.run(),
                 "hub": the_hub.run(),
                 "settings": keeper.run(),
+                "panel": panel.run(),
                 "watchdog": _feed(pulse, service),
             },
             stop,

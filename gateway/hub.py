@@ -39,6 +39,7 @@ from gateway.messages import (
     FromCalls,
     GetStatus,
     HangUp,
+    Identify,
     MediaHeard,
     MediaQuiet,
     ObserveAddress,
@@ -183,6 +184,7 @@ class Hub:
         shown: Callable[[Status], None] = lambda status: None,
         failback_after_s: Callable[[], float] = lambda: 0.0,
         changes: Changes | None = None,
+        identify: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inbox = inbox
         self._sockets = sockets
@@ -191,6 +193,7 @@ class Hub:
         self._told, self._beat, self._ready, self._shown = told, beat, ready, shown
         self._failback_after_s = failback_after_s
         self._changes = changes
+        self._identify = identify
         self._recent = deque[Event](maxlen=RECENT)
         self._judge = Judge(asyncio.get_running_loop().time())
         self._logged = ("", "")
@@ -420,6 +423,8 @@ class Hub:
                 case ObserveAddress():
                     self._begin_confirming(verb.uplink)
                     tasks.create_task(self._observe(verb.uplink, reply), name=f"observe {verb.uplink}")
+                case Identify():
+                    reply(self._blink())
                 case GetSupport():
                     self._keeper().ask(verb, peer.role, lambda answer: reply(self._with_support(answer)))
                 case _ if isinstance(verb, ChangeVerb):
@@ -428,6 +433,13 @@ class Hub:
                     self._ask_calls(verb, CALLS_ANSWER_S, reply)
         except GatewayError as error:
             reply(_refusal(error))
+
+    def _blink(self) -> Done:
+        if not self._identify():
+            raise RefusedError(
+                "no lamp works on this box", where="panel", remedy="Go by the name on its label"
+            )
+        return Done(text="The lamp of the box blinks for half a minute.")
 
     def _keeper(self) -> Changes:
         if self._changes is None:

@@ -242,6 +242,10 @@ class UseUplink(Message, frozen=True, kw_only=True):
     uplink: str
 
 
+class Identify(Message, frozen=True, kw_only=True):
+    """Have the lamp blink for half a minute: which box is it?"""
+
+
 class ConfirmAddress(Message, frozen=True, kw_only=True):
     """(calls) Route a call to the confirmation number out of this uplink, from its own address."""
 
@@ -364,6 +368,7 @@ Verb = (
     GetStatus
     | Follow
     | UseUplink
+    | Identify
     | ConfirmAddress
     | ObserveAddress
     | Dial

@@ -29,7 +29,7 @@ GROUND = {
     *("status", "verdict", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
 MAINS = {
-    *("__main__", "boot", "building", "channels", "daemon", "exchange", "ctl", "hub", "lender"),
+    *("__main__", "boot", "building", "channels", "daemon", "exchange", "frontpanel", "ctl", "hub", "lender"),
     *("opening", "vacancy"),
 }
 # gatewayctl is a main in several files; its parser, tables, texts and masks are pure.
@@ -46,6 +46,7 @@ DOORS = {
     *("phones/usb", "phones/usbnode", "phones/usbtree", "phones/uevent", "phones/slic", "phones/dsp"),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("settings/passwords", "settings/ruins", "settings/shelf", "settings/strongroom"),
+    *("settings/agefile", "settings/keys", "settings/sealer"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
     *("uplinks/rtnl", "uplinks/sysfs", "uplinks/lent", "uplinks/packetsocket"),
 }
@@ -55,6 +56,7 @@ LOOPS = {"calls/trunk", "panel/front", "phones/desk", "settings/doorman", "setti
 
 # Which files may import which library. pyproject.toml bans the same names for ruff.
 LIBRARIES = {
+    "cryptography": {"settings/vault"},
     "dns": {"uplinks/resolve"},
     "gpiod": {"panel/lines"},
     "gpiozero": {"panel/board", "panel/lines"},
@@ -64,6 +66,7 @@ LIBRARIES = {
     "pjsua2": {"calls/sip/*"},
     "pydantic": {"schema", "section", "section_*", "fields"},
     "pydantic_core": {"section", "fields"},
+    "pyrage": {"settings/agefile"},
     "pyroute2": {"uplinks/netlink", "uplinks/dhcp"},
     "segno": {"sheetpage"},
     "subprocess": {"ctl/programs"},

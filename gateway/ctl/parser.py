@@ -208,6 +208,7 @@ def _seeing(verbs: "Verbs") -> None:
     _verb(verbs, "status", "seeing.show", "what the gateway is now: verdict, channels, phones, calls")
     _verb(verbs, "watch", "watching.watch", "the status as it changes, until Ctrl-C; lines when it is piped")
     _verb(verbs, "follow", "watching.follow", "what happens, as it happens, until Ctrl-C")
+    _verb(verbs, "seen", "seeing.seen", "you have read what the box did by itself after a reset")
     _family(verbs, "uplinks", "the Internet channels", uplinks, act="seeing.uplinks")
     _family(verbs, "trunk", "the provider's trunk", trunk)
     _verb(verbs, "calls", "seeing.calls", "the calls that are up now")

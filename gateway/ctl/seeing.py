@@ -4,11 +4,12 @@ import argparse
 import sys
 import time
 
+from gateway.changes import Seen
 from gateway.ctl import DONE, REFUSED, tables
 from gateway.ctl.talk import ANSWER_S, CONFIRM_S, connect, expect, refusal, status, tell
 from gateway.ctl.terminal import note, print_json
 from gateway.errors import RefusedError
-from gateway.messages import AnyMessage, ConfirmAddress, Done, ObserveAddress, Refused, UseUplink
+from gateway.messages import AnyMessage, ConfirmAddress, Done, Identify, ObserveAddress, Refused, UseUplink
 from gateway.status import Status, UplinkStatus
 
 
@@ -52,6 +53,16 @@ def phones(arguments: argparse.Namespace) -> int:
 def use(arguments: argparse.Namespace) -> int:
     """`uplinks use`"""
     return tell(arguments, UseUplink(uplink="" if arguments.uplink == "auto" else arguments.uplink))
+
+
+def identify(arguments: argparse.Namespace) -> int:
+    """`identify`"""
+    return tell(arguments, Identify())
+
+
+def seen(arguments: argparse.Namespace) -> int:
+    """`seen`"""
+    return tell(arguments, Seen())
 
 
 def _chosen(now: Status, name: str | None) -> list[UplinkStatus]:

@@ -143,6 +143,11 @@ class Front:
         self._inbox.post(_Rewire(wiring))
 
     @property
+    def has_lamp(self) -> bool:
+        """A lamp works here."""
+        return self._player is not None
+
+    @property
     def has_button(self) -> bool:
         """A button works here."""
         return self._gestures is not None
@@ -178,7 +183,7 @@ class Front:
             case Broken(sentence):
                 self._gestures = None
                 self._holding, self._armed = Holding(None), False
-                self._say(sentence)
+                self.say(sentence)
             case Shown():
                 self._shown = event
             case _Identify():
@@ -201,25 +206,25 @@ class Front:
     async def _open(self, *, power_on: bool) -> None:
         wiring = self._wiring
         if wiring.lamp is None and wiring.button_pin is None:
-            self._say("No lamp and no button are wired; pages and gatewayctl tell all that they would.")
+            self.say("No lamp and no button are wired; pages and gatewayctl tell all that they would.")
             return
         try:
             self._board = await self._open_board(self._inbox, wiring)
         except GatewayError as error:
-            self._say(f"Lamp and button do not work. {error}")
+            self.say(f"Lamp and button do not work. {error}")
             return
         if wiring.lamp is not None:
             try:
                 self._board.open_lamp()
                 self._player = Player(wiring.lamp, self._clock())
             except DoorError as error:
-                self._say(f"The lamp does not work. {error}")
+                self.say(f"The lamp does not work. {error}")
         if wiring.button_pin is not None:
             try:
                 pressed = self._board.open_button()
                 self._gestures = Gestures(self._clock(), pressed=pressed, power_on=power_on)
             except DoorError as error:
-                self._say(f"The button does not work. {error}")
+                self.say(f"The button does not work. {error}")
 
     def _close(self) -> None:
         if self._board is not None:
@@ -258,7 +263,7 @@ class Front:
             self._board.light(lights)
         except DoorError as error:
             self._player = None
-            self._say(f"The lamp does not work any more. {error}")
+            self.say(f"The lamp does not work any more. {error}")
 
     # --- the button ---------------------------------------------------------------------------------
 
@@ -271,28 +276,29 @@ class Front:
                 case Armed(on):
                     self._armed = on
                     if on:
-                        self._say("The button was held for a factory reset: a tap within 10 s starts it.")
+                        self.say("The button was held for a factory reset: a tap within 10 s starts it.")
                 case Tap():
                     if not self._orders.approve():
                         self._counted = lamps.number(self._shown.line)
                 case Access():
-                    self._say("The button was held for the setup access.")
+                    self.say("The button was held for the setup access.")
                     self._orders.open_access()
                 case Password():
-                    self._say("The button was held for a new password.")
+                    self.say("The button was held for a new password.")
                     self._orders.new_password()
                 case Reset():
-                    self._say("The button was held and tapped for a factory reset.")
+                    self.say("The button was held and tapped for a factory reset.")
                     self._orders.reset()
                 case Recover():
-                    self._say("The button was held while the power came on: recovery.")
+                    self.say("The button was held while the power came on: recovery.")
                     self._orders.recover()
                 case Stuck(on):
-                    self._say(_stuck(on))
+                    self.say(_stuck(on))
         except GatewayError as error:
-            self._say(f"That was not done. {error}")
+            self.say(f"That was not done. {error}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line of the timeline."""
         self._say_event(Event(at=self._wall(), kind="system", text=text))
 
 
