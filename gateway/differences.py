@@ -45,8 +45,10 @@ def _sections(before: Section | None, after: Section | None, path: _Path) -> Ite
 
 def _lists(before: Sequence[Any], after: Sequence[Any], path: _Path) -> Iterator[tuple[_Path, str, str]]:
     old, new = _named(before), _named(after)
-    # What comes last and what goes is told by its values; any other order is a change of its own.
-    if list(new) != [*(name for name in old if name in new), *(name for name in new if name not in old)]:
+    kept, left = [name for name in old if name in new], [name for name in new if name in old]
+    ordered = any(item.ORDERED for item in (*before, *after))
+    # What comes last, and what goes, is told by its values.
+    if kept != left or (ordered and list(new)[: len(left)] != left):
         yield path, tomltext.value(list(old)), tomltext.value(list(new))
     for name in [*old, *(name for name in new if name not in old)]:
         yield from _sections(old.get(name), new.get(name), (*path, name))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from gateway import migrations, tomltext
 from gateway.changes import KEPT
 from gateway.errors import Problem, SettingsError
-from gateway.places import Pair, Place, outline, places
+from gateway.places import Outline, Pair, Place, outline, places
 from gateway.schema import Settings, read_toml
 from gateway.section import Section, sections_in
 
@@ -25,7 +25,8 @@ def secret_paths(text: str) -> tuple[str, ...]:
 
     Raises SettingsError when it is no TOML of a known schema.
     """
-    return tuple(tomltext.path(pair.place) for pair in _secret_pairs(text))
+    read_toml(text, "settings")
+    return tuple(tomltext.path(pair.place) for pair in _secret_pairs(outline(text)))
 
 
 def is_secret(path: str) -> bool:
@@ -39,10 +40,11 @@ def is_secret(path: str) -> bool:
 
 def masked(text: str) -> str:
     """The text with KEPT for each secret, and all else as it is. Raises SettingsError as `secret_paths`."""
-    kept = tomltext.value(KEPT)
-    spans = [(pair.value_start, pair.value_end) for pair in _secret_pairs(text)]
-    spans += [(start, end) for start, end, _ in _in_comments(text)]
-    return _replaced(text, [(start, end, kept) for start, end in spans])
+    read_toml(text, "settings")
+    found = outline(text)
+    spans = [(pair.value_start, pair.value_end) for pair in _secret_pairs(found)]
+    spans += [(start, end) for start, end, _ in _in_comments(text, found)]
+    return _replaced(text, [(start, end, tomltext.value(KEPT)) for start, end in spans])
 
 
 def unmasked(text: str, in_force: str) -> str:
@@ -50,58 +52,67 @@ def unmasked(text: str, in_force: str) -> str:
 
     Raises SettingsError that names every place where nothing is in force, or as `secret_paths`.
     """
-    pairs = _secret_pairs(text)
-    known, forgotten = _values(in_force), _forgotten(in_force)
-    moves = migrations.migrate(tomllib.loads(text))[1]
-    lines: dict[Place, int] | None = None
-    found: list[tuple[int, int, str]] = []
-    problems: list[Problem] = []
-    for pair in pairs:
-        if _read(text, pair) != KEPT:
-            continue
+    moves = migrations.migrate(read_toml(text, "settings"))[1]
+    if KEPT not in text and "\\" not in text:
+        return text
+    found = outline(text)
+    kept = [pair for pair in _secret_pairs(found) if _read(text, pair) == KEPT]
+    known = _values(in_force) if kept else {}
+    changes: list[tuple[int, int, str]] = []
+    missing: list[Place] = []
+    for pair in kept:
         secret = known.get(migrations.forth(pair.place, moves))
         if secret is None:
-            lines = places(text) if lines is None else lines
-            what = f"{KEPT} stands for a secret, and none is in force here"
-            path = tomltext.path(pair.place)
-            problems.append(Problem(path, lines.get(pair.place, 0), what, "Write the secret itself"))
+            missing.append(pair.place)
         else:
-            found.append((pair.value_start, pair.value_end, tomltext.value(secret)))
-    if problems:
-        raise SettingsError("settings", tuple(problems))
-    for start, end, masked_line in _in_comments(text):
+            changes.append((pair.value_start, pair.value_end, tomltext.value(secret)))
+    if missing:
+        raise SettingsError("settings", _unknown(missing, text))
+    comments = [spot for spot in _in_comments(text, found) if text[spot[0] : spot[1]] == tomltext.value(KEPT)]
+    forgotten = _forgotten(in_force) if comments else {}
+    for start, end, masked_line in comments:
         if originals := forgotten.get(masked_line):
-            found.append((start, end, originals.pop(0)))
-    return _replaced(text, found)
+            changes.append((start, end, originals.pop(0)))
+    return _replaced(text, changes)
 
 
-def _secret_pairs(text: str) -> list[Pair]:
-    read_toml(text, "settings")
+def _unknown(missing: list[Place], text: str) -> tuple[Problem, ...]:
+    lines = places(text)
+    what = f"{KEPT} stands for a secret, and none is in force here"
+    return tuple(
+        Problem(tomltext.path(place), lines.get(place, 0), what, "Write the secret itself")
+        for place in missing
+    )
+
+
+def _secret_pairs(found: Outline) -> list[Pair]:
     secrets = _secrets()
+    heads = {secret[:2] for secret in secrets}
     return [
         pair
-        for pair in outline(text).pairs
+        for pair in found.pairs
         # Whatever stands in a secret's place is one, even if it is no text, as in a file that was refused.
-        if any(_fits(pair.place[: len(secret)], secret) for secret in secrets)
+        if pair.place[:2] in heads
+        and any(_fits(pair.place[: len(secret)], secret) for secret in secrets)
         and not (pair.inline and any(_fits(pair.table[: len(secret)], secret) for secret in secrets))
     ]
 
 
-def _in_comments(text: str) -> list[tuple[int, int, str]]:
+def _in_comments(text: str, found: Outline) -> list[tuple[int, int, str]]:
     """Where a secret was commented out: the characters of its value, and the comment as it looks masked."""
-    found = []
-    for start, end in outline(text).comments:
+    spots = []
+    for start, end in found.comments:
         comment = text[start:end]
         if match := _commented().match(comment):
             masked_line = comment[: match.start(1)] + tomltext.value(KEPT) + comment[match.end(1) :]
-            found.append((start + match.start(1), start + match.end(1), masked_line))
-    return found
+            spots.append((start + match.start(1), start + match.end(1), masked_line))
+    return spots
 
 
 def _forgotten(in_force: str) -> dict[str, list[str]]:
     """What stands for the masked comments of `in_force`, in their order."""
     found: dict[str, list[str]] = {}
-    for start, end, masked_line in _in_comments(in_force) if in_force else ():
+    for start, end, masked_line in _in_comments(in_force, outline(in_force)) if in_force else ():
         found.setdefault(masked_line, []).append(in_force[start:end])
     return found
 
@@ -145,7 +156,8 @@ def _fits(place: Sequence[str | int], secret: Place) -> bool:
 
 @cache
 def _secrets() -> tuple[Place, ...]:
-    """Every place of a secret, in this schema and in older ones; _ANY stands for an item of a list."""
+    """Every place of a secret, in this schema and in older ones, two parts deep or more; _ANY stands for an
+    item of a list."""
     now = tuple(dict.fromkeys(_below(Settings, ())))
     before = [migrations.back(place, migrations.ALL_MOVES) for place in now]
     return tuple(dict.fromkeys((*now, *before)))

@@ -122,8 +122,9 @@ class _Reader:
         start = self.at
         keys, line = self._key()
         place = self._below(table, keys)
-        for depth in range(len(table) + 1, len(place) + 1):
-            self.found.setdefault(place[:depth], line)
+        if line:
+            for depth in range(len(table) + 1, len(place) + 1):
+                self.found.setdefault(place[:depth], line)
         self.at += 1  # =
         self._skip_blank()
         value_start = self.at
@@ -190,7 +191,7 @@ class _Reader:
         return place
 
     def _note(self, place: Place, line: int) -> None:
-        if len(place) <= DEEPEST:
+        if line and len(place) <= DEEPEST:
             for depth in range(1, len(place) + 1):
                 self.found.setdefault(place[:depth], line)
 
@@ -206,6 +207,9 @@ class _Reader:
         return self.at < len(self.text)
 
     def _line_now(self) -> int:
+        """The line; 0 while characters are wanted: counting lines takes half the time."""
+        if self._outline is not None:
+            return 0
         self._line += self.text.count("\n", self._counted, self.at)
         self._counted = self.at
         return self._line

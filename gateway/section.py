@@ -21,6 +21,8 @@ class Section(BaseModel):
     HELP: ClassVar[str] = ""
     KEY: ClassVar[str] = ""
     """The field that names one of several: paths say `uplinks.main`, not `uplinks.0`."""
+    ORDERED: ClassVar[bool] = False
+    """Which comes first means something."""
 
 
 def said(

@@ -14,6 +14,7 @@ class Uplink(Section):
     TITLE: ClassVar = "Internet channels"
     HELP: ClassVar = "In your order: the first is the main one, the others are backups."
     KEY: ClassVar = "name"
+    ORDERED: ClassVar = True
 
     name: Name = said("Name", "How this channel is called everywhere.", examples=["main"])
     device: Device = said("Network device", "The socket that it is plugged into.", examples=["eth1"])

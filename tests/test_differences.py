@@ -29,11 +29,6 @@ def test_nothing() -> None:
         ("uplinks.backup.metered", False, [("uplinks.backup.metered", "true", "false")]),
         ("trunk.port", 5081, [("trunk.port", "5080", "5081")]),
         ("trunk.codecs", ["PCMU"], [("trunk.codecs", '["PCMA", "opus"]', '["PCMU"]')]),
-        (
-            "lan.devices",
-            [],
-            [("lan.devices", '["eth2"]', "[]"), ("lan.addresses", '["192.168.50.1/24"]', "[]")],
-        ),
         ("calling.pin", "31415", [("calling.pin", KEPT, KEPT)]),
         ("calling.pin", "27182", []),
         (
@@ -81,6 +76,13 @@ def test_items_that_come_and_go() -> None:
 def test_only_the_order() -> None:
     swapped = editing.move(V2, "uplinks.backup", 0)
     assert changed(swapped) == [("uplinks", '["main", "backup"]', '["backup", "main"]')]
+
+
+def test_a_new_name_is_no_new_order_where_order_means_nothing() -> None:
+    text = editing.add(V2, "phones", {"name": "last", "kind": "virtual"})
+    renamed = text.replace('name = "front"', 'name = "lobby"').replace('"front"', '"lobby"')
+    found = [d.path for d in difference(schema.parse(text, "old"), schema.parse(renamed, "new"))]
+    assert "phones" not in found and {"phones.front.name", "phones.lobby.name"} <= set(found)
 
 
 def test_another_kind_of_phone() -> None:
