@@ -24,7 +24,7 @@ log = logging.getLogger("gateway.settings")
 class Vault(Protocol):
     """Where snapshots are. Raises GatewayError."""
 
-    async def seal(self) -> object:
+    async def seal(self, revision: int) -> object:
         """See that the newest snapshot is what is confirmed on the disk."""
 
     async def open(self, back: int) -> Snapshot | None:
@@ -107,10 +107,11 @@ async def _resets(shelf: Shelf, ruins: Ruins, vault: Vault, told: list[str]) -> 
 
 
 async def _seal_first(shelf: Shelf, vault: Vault, told: list[str]) -> None:
-    if shelf.look().copy is None:
+    found = shelf.look()
+    if found.copy is None:
         return
     try:
-        await vault.seal()
+        await vault.seal(found.entries[0].revision if found.entries else 1)
     except GatewayError as error:
         told.append(f"The newest settings could not be sealed before the reset. {error}")
 

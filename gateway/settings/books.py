@@ -88,8 +88,8 @@ class Disk(Protocol):
 class Strongroom(Protocol):
     """The vault and what needs cryptography. Raises GatewayError."""
 
-    async def seal(self) -> Sealed:
-        """See that the newest snapshot is what is confirmed on the disk."""
+    async def seal(self, revision: int) -> Sealed:
+        """See that the newest snapshot is what is confirmed on the disk, as this revision."""
 
     async def export(self, passphrase: str) -> bytes:
         """What is confirmed on the disk as an age file."""

@@ -307,12 +307,12 @@ class Keeper:
     async def _settings_now(self, revision: int) -> SettingsNow:
         if revision and revision != self._trial.revision:
             older = await self._revision(revision)
-            return SettingsNow(text=masked(older.text), revision=revision, origin=self._origin)
+            return SettingsNow(text=_shown(older.text), revision=revision, origin=self._origin)
         notes = schema.notes(self._settings) if self._settings else ()
         if self._tried:
             notes = (f"A change of {self._tried.change.who} is on trial.", *notes)
         return SettingsNow(
-            text=masked(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
+            text=_shown(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
         )
 
     async def _revisions(self) -> list[Revision]:
@@ -341,7 +341,7 @@ class Keeper:
             f"{r.revision:5d}  {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(r.at))}  {r.who}  {r.why}"
             for r in await self._revisions()
         ]
-        return {"settings.toml": masked(self._text), "revisions.txt": "\n".join(lines) + "\n"}
+        return {"settings.toml": _shown(self._text), "revisions.txt": "\n".join(lines) + "\n"}
 
     # --- trying and keeping -----------------------------------------------------------------------
 
@@ -494,7 +494,7 @@ class Keeper:
         self._seal_at = None
         before = self._sealed
         try:
-            self._sealed = await self._work(self._doors.strongroom.seal())
+            self._sealed = await self._work(self._doors.strongroom.seal(self._trial.revision))
         except GatewayError as error:
             self._seal_at = self._clock() + SEAL_AGAIN_S
             self._trouble(
@@ -518,7 +518,7 @@ class Keeper:
         empty = self._reset.next_is_empty(now)
         if self._text and not empty:
             # What is not in the vault would be lost. The error is the answer; nothing was wiped.
-            self._sealed = await self._work(self._doors.strongroom.seal())
+            self._sealed = await self._work(self._doors.strongroom.seal(self._trial.revision))
         if empty:
             self._world.hang_up()
         await self._write_down(Wanted("reset", who), now)
@@ -580,6 +580,10 @@ class Keeper:
 
     def _say(self, text: str) -> None:
         self._world.publish(Event(at=self._world.wall(), kind="settings", text=text))
+
+
+def _shown(text: str) -> str:
+    return masked(text) if text else ""
 
 
 def _calls(number: int) -> str:
