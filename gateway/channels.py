@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, ip_address
 
 from gateway import plan
 from gateway.building import Building
-from gateway.hub import HubEvent, PlanChanged, UplinksChanged
+from gateway.hub import HubEvent, PlanChanged, UplinksChanged, UplinksRenamed
 from gateway.inbox import Inbox
 from gateway.messages import Event, MediaQuiet, Path, Paths, Server
 from gateway.schema import Settings
@@ -140,10 +140,12 @@ class Channels:
             case ServersKnown(found):
                 self._found.put_nowait(found)
                 self._post(PlanChanged(plan.trunk_plan(self._settings, found, self._recordings)))
-            case SettingsApplied(settings, found):
+            case SettingsApplied(settings, found, renamed):
                 self._settings = settings
                 if found:
                     self._found.put_nowait(found)
+                if renamed:
+                    self._post(UplinksRenamed(renamed))
                 self._post(PlanChanged(plan.trunk_plan(settings, found, self._recordings)))
             case Switched():
                 log.info(

@@ -131,6 +131,9 @@ class Confirmations(Protocol):
     async def revoke(self, uplink: str) -> None:
         """The provider has refused this uplink's address: it is not confirmed any more."""
 
+    async def rename(self, names: Mapping[str, str]) -> None:
+        """Uplinks have other names: old to new. What is confirmed stays confirmed."""
+
 
 class Changes(Protocol):
     """The settings room: the one that changes settings, and all that hangs on them."""
@@ -156,7 +159,14 @@ class PlanChanged:
     plan: TrunkPlan
 
 
-HubEvent = PeerEvent | UplinksChanged | PlanChanged | Event
+@dataclass(frozen=True, slots=True)
+class UplinksRenamed:
+    """The owner calls uplinks by other names: old to new. Their addresses are confirmed as before."""
+
+    names: Mapping[str, str]
+
+
+HubEvent = PeerEvent | UplinksChanged | PlanChanged | UplinksRenamed | Event
 
 
 @dataclass(slots=True)
@@ -295,6 +305,8 @@ class Hub:
                 if plan != self._plan:  # names are resolved again and again, mostly to the same servers
                     self._plan = plan
                     self._send_plan()
+            case UplinksRenamed(names):
+                tasks.create_task(self._confirmations.rename(names), name="rename")
             case Event():
                 self._tell(event)
 

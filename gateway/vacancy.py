@@ -26,6 +26,9 @@ class Room(hub.Uplinks, Protocol):
     async def run(self) -> None:
         """Until cancelled; returning or raising ends the process."""
 
+    async def apply(self, settings: Settings) -> None:
+        """Put other settings in force while everything runs. Raises GatewayError; then the old ones are."""
+
     def confirmed(self, ledger: Ledger) -> None:
         """Which addresses are confirmed from now on."""
 
@@ -94,8 +97,9 @@ class Vacancy:
         """Put these in force; None: the place is vacant again. Raises GatewayError."""
         if settings is None:
             await self._leave()
+        elif self._room is not None:
+            await self._room.apply(settings)
         else:
-            await self._move_out()
             self.occupy(settings)
 
     def occupy(self, settings: Settings) -> None:

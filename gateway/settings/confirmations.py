@@ -6,7 +6,7 @@ provider saw that very address.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -122,6 +122,15 @@ class Ledger:
         """With this entry in the place of the uplink's old one."""
         return Ledger((*self.without(confirmation.uplink).confirmed, confirmation))
 
+    def renamed(self, names: Mapping[str, str]) -> "Ledger":
+        """With other names for uplinks: old to new. Entries stay under the old names too: a change on trial
+        that a power cut ends leaves the box with those."""
+        new = [
+            msgspec.structs.replace(c, uplink=names[c.uplink]) for c in self.confirmed if c.uplink in names
+        ]
+        taken = {c.uplink for c in new}
+        return Ledger((*(c for c in self.confirmed if c.uplink not in taken), *new))
+
     def without(self, uplink: str) -> "Ledger":
         """Without the uplink's entry."""
         return Ledger(tuple(c for c in self.confirmed if c.uplink != uplink))
@@ -177,6 +186,12 @@ class Register:
     def _put(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._tell(ledger)
+
+    async def rename(self, names: Mapping[str, str]) -> None:
+        """Uplinks have other names: old to new. What is confirmed stays confirmed."""
+        renamed = self.ledger.renamed(names)
+        if renamed.confirmed != self.ledger.confirmed:
+            await self._keep(renamed)
 
     async def _keep(self, ledger: Ledger) -> str:
         """Put `ledger` in force and on the disk; words when it could not be stored."""

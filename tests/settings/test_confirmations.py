@@ -172,3 +172,18 @@ def test_any_damage_is_read_right_or_not_at_all(
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     ledger = confirmations.load(directory)
     assert bool(ledger.trouble) is (ledger.confirmed == ())
+
+
+def test_uplinks_with_other_names_stay_confirmed(tmp_path: Path) -> None:
+    told: list[Ledger] = []
+    register = Register(tmp_path, Ledger(), told.append)
+    _settle(register, GOOD)
+    asyncio.run(register.rename({"backup1": "cable", "unknown": "other"}))
+    entry = register.ledger.of("cable")
+    assert entry is not None and entry.public_address == GOOD.public_address
+    assert confirmations.load(tmp_path) == register.ledger == told[-1]
+    assert register.ledger.of("backup1") is not None, "a power cut may bring the old name back"
+    asyncio.run(register.rename({"cable": "backup1"}))
+    before = len(told)
+    asyncio.run(register.rename({"main": "fibre"}))
+    assert len(told) == before and register.ledger.of("backup1") is not None
