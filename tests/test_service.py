@@ -1,19 +1,26 @@
 """What systemd hears: over a list, and over a real datagram socket."""
 
+import asyncio
 import io
 import logging
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway import daemon
+from gateway.building import Building
+from gateway.errors import DoorError
 from gateway.service import JournalHandler, Pulse, Service, fields, log_to_journal_or_stderr
+from tests import fakes
 
 ROOT = Path(__file__).parent.parent
+EXAMPLE = Path(__file__).parent / "example.toml"
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +128,116 @@ def test_one_hanging_loop_is_enough() -> None:
     assert pulse.silent(108.5) == ["uplinks"]
     watch(108.6)
     assert pulse.silent(108.7) == []
+
+
+# --- what systemd hears of a real daemon ----------------------------------------------------------
+
+
+class Told:
+    """The daemon's words to systemd, in order; `until` waits for one."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, word: str) -> None:
+        self.words.append(word)
+        self._more.set()
+
+    async def until(self, judge: Callable[[str], bool]) -> str:
+        async with asyncio.timeout(20):
+            while not (found := [word for word in self.words if judge(word)]):
+                self._more.clear()
+                await self._more.wait()
+        return found[0]
+
+
+def tell(
+    directory: Path,
+    scene: Callable[[Told], Awaitable[None]],
+    build: Callable[[Building], fakes.FakeUplinks] = fakes.build,
+    close_guard: Callable[[], None] = lambda: None,
+) -> Told:
+    """Run the daemon's own `serve` around a fake uplinks room, with a watchdog of 0.4 s."""
+    options = daemon.Options(
+        directory / "settings.toml", directory / "state", directory / "run", directory / "recordings"
+    )
+
+    async def main() -> Told:
+        told = Told()
+        service = Service(told, {"WATCHDOG_USEC": "400000"})
+        async with asyncio.TaskGroup() as tasks:
+            served = tasks.create_task(daemon.serve(options, build, service, close_guard=close_guard))
+            await scene(told)
+            served.cancel()
+        return told
+
+    return asyncio.run(main())
+
+
+def test_ready_when_routes_and_guard_stand_and_not_before(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(EXAMPLE.read_text())
+    rooms: list[fakes.FakeUplinks] = []
+
+    def build(building: Building) -> fakes.FakeUplinks:
+        rooms.append(fakes.build(building))
+        rooms[-1].stands = False
+        return rooms[-1]
+
+    async def scene(told: Told) -> None:
+        await told.until(lambda word: word.startswith("STATUS=Starting: the guard"))
+        await told.until(lambda word: word == "WATCHDOG=1")
+        assert "READY=1" not in told.words
+        rooms[0].stands = True
+        rooms[0].changed()
+        await told.until(lambda word: word == "READY=1")
+        await told.until(lambda word: word == "STATUS=No calls for a moment: the calls process is starting.")
+
+    words = tell(tmp_path, scene, build).words
+    assert words.count("READY=1") == 1 and words[-1] == "STOPPING=1"
+    assert words[0] == "STATUS=Reading settings."
+
+
+def test_a_box_without_settings_is_ready_when_its_guard_stands(tmp_path: Path) -> None:
+    may_stand = threading.Event()
+
+    def close_guard() -> None:
+        if not may_stand.is_set():
+            raise DoorError("not yet", where="nft", remedy="Wait")
+
+    def build(building: Building) -> fakes.FakeUplinks:
+        raise AssertionError("there is nothing to build a room for")
+
+    async def scene(told: Told) -> None:
+        await told.until(lambda word: word == "STATUS=The box is not set up yet: it cannot place calls.")
+        await told.until(lambda word: word == "WATCHDOG=1")
+        assert "READY=1" not in told.words
+        may_stand.set()
+        await told.until(lambda word: word == "READY=1")
+
+    tell(tmp_path, scene, build, close_guard)
+
+
+def test_a_loop_that_hangs_is_not_covered_by_the_others(tmp_path: Path) -> None:
+    """The uplinks room stops turning; hub, settings, panel and the feeder itself go on."""
+    (tmp_path / "settings.toml").write_text(EXAMPLE.read_text())
+
+    class Hanging(fakes.FakeUplinks):
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    def build(building: Building) -> fakes.FakeUplinks:
+        return Hanging(beat=building.beat)
+
+    async def scene(told: Told) -> None:
+        await told.until(lambda word: word == "WATCHDOG=1")
+        await asyncio.sleep(daemon.LONGEST_TURN_S + 5)
+        raise AssertionError("nobody noticed")
+
+    with pytest.raises(ExceptionGroup) as ended:
+        tell(tmp_path, scene, build)
+    found, _ = ended.value.split(RuntimeError)
+    assert found is not None and "no beat from uplinks for 5 s" in repr(found)
 
 
 def test_journal_fields() -> None:
