@@ -66,7 +66,7 @@ LOOPS = {"calls/trunk", "panel/front", "phones/desk", "settings/doorman", "setti
 LIBRARIES = {
     "cryptography": {"settings/vault"},
     "dns": {"uplinks/resolve"},
-    "gpiod": {"panel/lines"},
+    "gpiod": {"panel/lines", "phones/gpio"},
     "gpiozero": {"panel/board", "panel/lines"},
     "msgspec": {"messages", "status", "wire", "control", "settings/*"},
     "nftables": {"uplinks/nft"},
