@@ -126,6 +126,10 @@ class Vacancy:
         """The calls that run."""
         return self._calls()
 
+    def uplinks(self) -> Sequence[UplinkStatus]:
+        """How the channels are."""
+        return self.now().uplinks
+
     def confirmed_uplinks(self) -> tuple[str, ...]:
         """Channels that are set up and whose address is confirmed."""
         if self._room is None:

@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 GROUND = {
-    *("schema", "section", "section_box", "section_lines", "section_phones", "section_trunk"),
+    *("renames", "schema", "section", "section_box", "section_lines", "section_phones", "section_trunk"),
     *("fields", "hours", "relations", "relations_box", "refusals", "places", "plan", "patterns"),
     *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext"),
     *("sheet", "sheetpage"),

@@ -9,7 +9,7 @@ import msgspec
 from gateway.messages import AnyMessage, Event
 from gateway.schema import Settings
 from gateway.settings.reset import Moment, Record
-from gateway.status import CallView
+from gateway.status import CallView, UplinkStatus
 
 Reply = Callable[[AnyMessage], None]
 
@@ -65,6 +65,9 @@ class Applies(Protocol):
 
     def live(self) -> Sequence[CallView]:
         """The calls that run."""
+
+    def uplinks(self) -> Sequence[UplinkStatus]:
+        """How the channels are."""
 
     async def observe(self, uplink: str, timeout_s: float) -> str:
         """Our address as the provider sees it on this uplink, asked now; empty: no answer."""

@@ -367,7 +367,7 @@ class Keeper:
             text,
             settings,
             changed,
-            touches(self._settings, settings, self._doors.applies.live()),
+            touches(self._settings, settings, self._doors.applies.live(), self._doors.applies.uplinks()),
             schema.notes(settings),
             confirmations,
         )

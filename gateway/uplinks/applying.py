@@ -12,8 +12,8 @@ from typing import Final
 
 from gateway.errors import DoorError, RefusedError
 from gateway.messages import Server
+from gateway.renames import renames
 from gateway.schema import Settings
-from gateway.uplinks.changing import renames
 from gateway.uplinks.keeping import Keeper
 from gateway.uplinks.room import Room, TakenOver
 from gateway.uplinks.talk import Doors, Reply, SettingsApplied

@@ -13,14 +13,6 @@ from gateway.uplinks.model import MAX_UPLINKS, Address, LeaseSeen, RouterSeen
 from gateway.uplinks.wiring import Wire
 
 
-def renames(before: Iterable[Uplink], after: Iterable[Uplink]) -> dict[str, str]:
-    """Old names to new ones."""
-    old, new = tuple(before), tuple(after)
-    stay = {uplink.name for uplink in old} & {uplink.name for uplink in new}
-    came = {uplink.device: uplink.name for uplink in new if uplink.name not in stay}
-    return {u.name: came[u.device] for u in old if u.name not in stay and u.device in came}
-
-
 def numbered(uplinks: Iterable[Uplink], taken: Mapping[str, int]) -> dict[str, int]:
     """An index for each uplink, by name: the one that it has in `taken`; else its place in the owner's order,
     or the lowest that nobody has."""
