@@ -51,6 +51,8 @@ DOORS = {
         "phones/uevent",
         "phones/slic",
         "phones/dsp",
+        "phones/gpio",
+        "phones/linecard",
     ),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("settings/passwords", "settings/ruins", "settings/shelf", "settings/strongroom"),
@@ -60,7 +62,15 @@ DOORS = {
 }
 # What a door takes and gives: plain values, so everybody in the room may name them.
 VALUES = {"calls/sip/values"}
-LOOPS = {"calls/trunk", "panel/front", "phones/desk", "settings/doorman", "settings/keeper", "uplinks/watch"}
+LOOPS = {
+    "calls/trunk",
+    "panel/front",
+    "phones/desk",
+    "phones/sockets",
+    "settings/doorman",
+    "settings/keeper",
+    "uplinks/watch",
+}
 
 # Which files may import which library. pyproject.toml bans the same names for ruff.
 LIBRARIES = {

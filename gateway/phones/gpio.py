@@ -1,7 +1,7 @@
 """Door: the wires of a SLIC board on a GPIO chip (gpiod), and PWM channels of sysfs. Edges bear kernel time.
 
 What becomes of an output when its line is let go of is the chip's affair: pinctrl-bcm2835 makes it an input
-again, or keeps its level (persist_gpio_outputs), by kernel and module option. So nobody may rely on it: RM is
+again, Raspberry Pi's kernels keep its level unless dtparam=strict_gpiod is set. So nobody relies on it: RM is
 driven low before it is let go of, whoever comes next drives it low first (`silence`), and the board has a
 resistor that pulls RM low (10 kohm), which alone counts while the machine boots or hangs.
 """
