@@ -26,11 +26,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 0.02
 """A phone announces itself in some twenty messages: look once they are through."""
-POLL_S: Final = 2.0
 RETRY_S: Final = 0.1
-"""While a device is not ready: its files have no access rights yet, or its sound card has not come."""
-PATIENCE_S: Final = 3.0
-"""Then a phone does without its sound card, and the missing rights are told."""
+"""While a device is not ready: its files have no access rights yet, or a part of it has not come."""
 _MOST_AT_ONCE: Final = 64
 _REPORT_BYTES: Final = 4096
 
@@ -93,7 +90,9 @@ class UsbPhones:
             try:
                 announcements = self._bus.announcements()
             except OSError as error:
-                log.warning("hardware is not announced here (%s): it is looked for every %g s", error, POLL_S)
+                log.warning(
+                    "hardware is not announced here (%s): looking every %g s", error, self._bus.poll_s
+                )
             else:
                 stack.callback(announcements.close)
                 loop.add_reader(announcements.fileno(), self._announced, announcements)
@@ -102,7 +101,7 @@ class UsbPhones:
                 self._wake.clear()
                 now = loop.time()
                 if now >= self._look_at:
-                    self._look_at = now + POLL_S
+                    self._look_at = now + self._bus.poll_s
                     self._reconcile(now)
                 due = self._look_at
                 for phone in self._phones.values():
@@ -145,12 +144,13 @@ class UsbPhones:
 
     def _plug(self, name: str, device: UsbDevice, now: float) -> None:
         since = self._waiting_since.setdefault(device.place, now)
-        patient = now - since < PATIENCE_S
+        patient = now - since < self._bus.patience_s
         missing = [node for node in device.sound if not self._bus.usable(node)]
+        lacking = (device.expects_sound and not device.sound) or (device.expects_keys and not device.nodes)
+        if patient and (lacking or missing):
+            self._look(RETRY_S)
+            return
         if (device.expects_sound and not device.sound) or missing:
-            if patient:
-                self._look(RETRY_S)
-                return
             log.warning(
                 "phone %s: no sound from %s (%s)", name, device.title or device.place, missing or "no card"
             )
@@ -159,7 +159,7 @@ class UsbPhones:
         except OSError as error:
             if patient:
                 self._look(RETRY_S)
-            elif now - since < PATIENCE_S + POLL_S:
+            elif now - since < self._bus.patience_s + self._bus.poll_s:
                 log.error(
                     "phone %s: %s may not be opened (%s): install systemd/60-steadyline.rules for udev, and "
                     "plug it in again",

@@ -15,7 +15,8 @@ class UsbDevice:
 
     `place` is the socket ("1-1.4"), or the name of a device that hangs on none. `nodes` are the files of its
     keys below /dev, with their report descriptors; those of the kernel's own phone drivers have a `driver`
-    and no descriptor. `sound` are the files of its audio. `expects_sound`: it says that it has audio.
+    and no descriptor. `sound` are the files of its audio. `expects_sound`, `expects_keys`: it says that it
+    has these, found yet or not.
     """
 
     place: str
@@ -28,6 +29,7 @@ class UsbDevice:
     audio: AudioDevice = NO_AUDIO
     sound: tuple[str, ...] = ()
     expects_sound: bool = False
+    expects_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,12 @@ class Announcements(Protocol):
 
 
 class Bus:
-    """The kernel's USB, as this room needs it. Tests have another with the same verbs."""
+    """The kernel's USB, as this room needs it; anything with the same verbs will do."""
+
+    poll_s = 2.0
+    """How often to look without having been told: an announcement may be lost."""
+    patience_s = 3.0
+    """How long a device may take until its parts are there and may be opened; then it does without."""
 
     def scan(self) -> list[UsbDevice]:
         """Every device that could be a phone."""

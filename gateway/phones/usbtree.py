@@ -13,7 +13,7 @@ from gateway.phones.keyphone import DRIVERS
 from gateway.phones.model import AudioDevice
 from gateway.phones.usbmodel import NO_AUDIO, UsbDevice
 
-_AUDIO_CLASS = "01"
+_AUDIO_CLASS, _HID_CLASS = "01", "03"
 
 
 def scan(sys: Path = Path("/sys")) -> list[UsbDevice]:
@@ -52,6 +52,7 @@ def _device(
     if keypad is not None:
         nodes, driver = ((f"input/{keypad[0]}", b""),), keypad[1]
     if (owner / "idVendor").exists():
+        classes = {_text(path) for path in owner.glob("*/bInterfaceClass")}
         return UsbDevice(
             place=owner.name,
             vendor=_hex(owner / "idVendor"),
@@ -62,7 +63,8 @@ def _device(
             driver=driver,
             audio=audio,
             sound=sound,
-            expects_sound=any(_text(path) == _AUDIO_CLASS for path in owner.glob("*/bInterfaceClass")),
+            expects_sound=_AUDIO_CLASS in classes,
+            expects_keys=_HID_CLASS in classes,
         )
     told = dict(line.partition("=")[::2] for line in _text(owner / "uevent").splitlines())
     ids = re.fullmatch(r"[0-9A-F]+:([0-9A-F]{8}):([0-9A-F]{8})", told.get("HID_ID", ""), re.IGNORECASE)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.vm.gpio import GpioSim
 from tests.vm.kernel import kernel
+from tests.vm.phones import UhidWorld, UsbIpWorld
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -28,6 +29,8 @@ def load(*modules: str, options: str = "") -> None:
         pytest.skip("needs simulated hardware: python -m tests.vm.run")
     files = kernel().files(modules)
     for path in files:
+        if os.path.exists(f"/sys/module/{path.stem}"):
+            continue
         more = options.split() if path is files[-1] else []
         done = subprocess.run(
             ["busybox", "insmod", str(path), *more], capture_output=True, text=True, check=False
@@ -56,6 +59,24 @@ def gpio_sim() -> Iterator[Callable[[str, Sequence[str]], GpioSim]]:
     yield make
     for chip in made:
         chip.close()
+
+
+@pytest.fixture
+def uhid_world() -> Iterator[UhidWorld]:
+    """Phones of HID alone."""
+    load("uhid", "hid_generic")
+    world = UhidWorld()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def usbip_world() -> Iterator[UsbIpWorld]:
+    """USB phones with sound and HID."""
+    load("vhci_hcd", "usbhid", "hid_generic", "snd_usb_audio")
+    world = UsbIpWorld()
+    yield world
+    world.close()
 
 
 @pytest.fixture
