@@ -169,7 +169,7 @@ def test_hardware_holds_half_of_the_key(folder: Path, tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("seal ledger spoil".split()), st.integers(0, 5)), max_size=20))
+@given(st.lists(st.tuples(st.sampled_from(["seal", "ledger", "spoil"]), st.integers(0, 5)), max_size=20))
 def test_whatever_happens_the_last_sealed_is_the_newest(steps: list[tuple[str, int]]) -> None:
     import tempfile
 
