@@ -13,7 +13,7 @@ UNITS := $(wildcard systemd/*.service)
 EXPOSURE := 15
 
 .PHONY: help demo test bench install prepare prepare-lab prepare-vm lint types unit-security slow vm lock clean \
-    distclean
+    distclean reference
 
 help:
 	@echo 'make demo           the whole path in a laboratory of network namespaces (HOLD=1 keeps it up)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench          the figures, each beside its target'
 	@echo 'make install        put it on this machine (image/install --remove takes it away)'
 	@echo 'make prepare        only install and build what the others need'
+	@echo 'make reference      write SETTINGS.md from the schema of the settings'
 	@echo 'make lock           renew requirements*.txt from requirements*.in'
 	@echo 'make clean          remove what was built, keep downloads and compiled pjsua2'
 	@echo 'make distclean      remove those too'
@@ -66,6 +67,9 @@ unit-security: prepare-lab
 	    systemd-analyze security --offline=true --threshold=$(EXPOSURE) "$$unit" >build/security.log 2>&1 \
 	        || { tail -n 3 build/security.log; echo "$$unit: exposure above $(EXPOSURE)/10; see build/security.log"; exit 1; }; \
 	done
+
+reference: prepare-lab
+	@$(BIN)/python -m gateway.forms reference >SETTINGS.md
 
 # For every platform at once, and without a word of where packages came from.
 lock:

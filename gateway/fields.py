@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -13,15 +14,23 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gateway import hours, patterns
 from gateway.changes import KEPT
 
-T = TypeVar("T")
+Json = dict[str, Any]
 
 
 def fault(what: str, remedy: str) -> PydanticCustomError:
@@ -35,30 +44,51 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _reader(read: Callable[[str], T], wanted: str, example: str) -> PlainValidator:
-    """A validator that reads text by `read`; its ValueError becomes `wanted` is needed."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Text that `read` turns into the value; its ValueError becomes: `wanted` is needed."""
 
-    def validate(value: object) -> T:
+    read: Callable[[str], object]
+    wanted: str
+    example: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"type": "string", "examples": [self.example]}
+
+    def _validate(self, value: object) -> object:
         text = _text(value)
         try:
             if "%" in text:  # a zone names a device of some machine; ours is the uplink's own
                 raise ValueError
-            return read(text)
+            return self.read(text)
         except ValueError:
-            raise fault(f"{wanted} is needed, not {text[:60]!r}", f'Write it like "{example}"') from None
+            what = f"{self.wanted} is needed, not {text[:60]!r}"
+            raise fault(what, f'Write it like "{self.example}"') from None
 
-    return PlainValidator(validate)
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Text of one form, said in words."""
 
-def _pattern(regex: str, wanted: str, example: str) -> AfterValidator:
-    """A validator for text of one form, said in words."""
+    regex: str
+    wanted: str
+    example: str
 
-    def validate(text: str) -> str:
-        if not re.fullmatch(regex, text):
-            raise fault(f"{wanted} is needed, not {text[:60]!r}", f'Write it like "{example}"')
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._validate, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        found = handler(schema) | {"pattern": f"^(?:{self.regex})$"}
+        return found | {"examples": [self.example]} if self.example else found
+
+    def _validate(self, text: str) -> str:
+        if not re.fullmatch(self.regex, text, re.ASCII):
+            remedy = f'Write it like "{self.example}"' if self.example else "Leave out what cannot be typed"
+            raise fault(f"{self.wanted} is needed, not {text[:60]!r}", remedy)
         return text
-
-    return AfterValidator(validate)
 
 
 def _digits(number: str) -> str:
@@ -192,37 +222,35 @@ def _pin(text: str) -> str:
 _LOGIN = r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}"  # RFC 3261 §25.1, user
 
 Text = Annotated[str, Field(strict=True)]
-Line = Annotated[Text, _pattern(r"[^\0-\x1f\x7f]*", "text of one line", "Front desk")]
+Line = Annotated[Text, _Form(r"[^\0-\x1f\x7f]*", "text of one line", "")]
 Secret = Annotated[Text, BeforeValidator(_not_kept), AfterValidator(_secret)]
 MaybePin = Annotated[Text, BeforeValidator(_not_kept), AfterValidator(_pin)]
 Seconds = Annotated[float, Field(strict=True)]
 Decibels = Annotated[float, Field(strict=True)]
 Name = Annotated[
-    Text, _pattern(r"[a-z][a-z0-9_-]{0,23}", "a short name (small letters, digits, - and _)", "backup1")
+    Text, _Form(r"[a-z][a-z0-9_-]{0,23}", "a short name (small letters, digits, - and _)", "backup1")
 ]
-Country = Annotated[
-    Text, _pattern("[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
-]
+Country = Annotated[Text, _Form("[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)]
 MaybeCountry = Annotated[
-    Text, _pattern("|[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
+    Text, _Form("|[A-Z]{2}", "a country code of two capitals", "GB"), AfterValidator(_country)
 ]
 TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 E164 = Annotated[Text, AfterValidator(_digits)]
 MaybeE164 = Annotated[Text, AfterValidator(lambda text: _digits(text) if text else "")]
-Digits = Annotated[Text, _pattern(r"[0-9*#]{1,15}", "the digits of a number", "8888")]
-MaybeDigits = Annotated[Text, _pattern(r"[0-9*#]{0,32}", "the digits of a number", "8888")]
-Extension = Annotated[Text, _pattern(r"|[0-9]{2,6}", "2 to 6 digits", "21")]
+Digits = Annotated[Text, _Form(r"[0-9*#]{1,15}", "the digits of a number", "8888")]
+MaybeDigits = Annotated[Text, _Form(r"[0-9*#]{0,32}", "the digits of a number", "8888")]
+Extension = Annotated[Text, _Form(r"|[0-9]{2,6}", "2 to 6 digits", "21")]
 HelpNumber = Annotated[
     # Short: no cap stops what stands here, so nothing that costs may.
-    Text, _pattern(r"[0-9]{2,6}", "a short number of 2 to 6 digits", "110")
+    Text, _Form(r"[0-9]{2,6}", "a short number of 2 to 6 digits", "110")
 ]
-FeatureCode = Annotated[Text, _pattern(r"|[*#][0-9*#]{1,5}", "a code that begins with * or #", "*66")]
+FeatureCode = Annotated[Text, _Form(r"|[*#][0-9*#]{1,5}", "a code that begins with * or #", "*66")]
 HoursText = Annotated[Text, AfterValidator(_hours)]
 UsbPlace = Annotated[Text, AfterValidator(_usb)]
-GpioChip = Annotated[Text, _pattern(r"|gpiochip[0-9]{1,3}", "the name of a GPIO chip", "gpiochip0")]
+GpioChip = Annotated[Text, _Form(r"|gpiochip[0-9]{1,3}", "the name of a GPIO chip", "gpiochip0")]
 MailAddress = Annotated[
     Text,
-    _pattern(
+    _Form(
         r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*",
         "an e-mail address",
         "owner@example.com",
@@ -232,23 +260,23 @@ HttpsUrl = Annotated[Text, AfterValidator(_https)]
 MaybeHttpsUrl = Annotated[Text, AfterValidator(lambda text: _https(text) if text else "")]
 Device = Annotated[
     Text,
-    _pattern(
+    _Form(
         r"(?!lo$|\.{1,2}$)[A-Za-z0-9_.:@-]{1,15}",
         "the name of a network device, as `ip link` shows it,",
         "eth1",
     ),
 ]
-Login = Annotated[Text, _pattern(_LOGIN, "a SIP login", "123456")]
-MaybeLogin = Annotated[Text, _pattern(f"|{_LOGIN}", "a SIP login", "123456")]
-MaybePath = Annotated[Text, _pattern(r"|/[^\0]{1,4000}", "an absolute path", "/var/lib/steadyline/hello.wav")]
+Login = Annotated[Text, _Form(_LOGIN, "a SIP login", "123456")]
+MaybeLogin = Annotated[Text, _Form(f"|{_LOGIN}", "a SIP login", "123456")]
+MaybePath = Annotated[Text, _Form(r"|/[^\0]{1,4000}", "an absolute path", "/var/lib/steadyline/hello.wav")]
 CallerPattern = Annotated[Text, AfterValidator(_caller_pattern)]
 DialPlanLines = Annotated[Text, StringConstraints(strip_whitespace=False), AfterValidator(_extensions)]
-Host = Annotated[str, _reader(_host, "a host name or an address", "sip.example.com")]
-HostPort = Annotated[str, _reader(_host_port, "a host and port", "stun.example.com:3478")]
+Host = Annotated[str, _Read(_host, "a host name or an address", "sip.example.com")]
+HostPort = Annotated[str, _Read(_host_port, "a host and port", "stun.example.com:3478")]
 AnyInterface = Annotated[
     IPv4Interface | IPv6Interface,
-    _reader(_interface, "an address with the length of its network", "203.0.113.2/30"),
+    _Read(_interface, "an address with the length of its network", "203.0.113.2/30"),
 ]
-AnyAddress = Annotated[IPv4Address | IPv6Address, _reader(ip_address, "an address", "203.0.113.1")]
-AnyNetwork = Annotated[IPv4Network | IPv6Network, _reader(ip_network, "a network", "192.0.2.0/28")]
+AnyAddress = Annotated[IPv4Address | IPv6Address, _Read(ip_address, "an address", "203.0.113.1")]
+AnyNetwork = Annotated[IPv4Network | IPv6Network, _Read(ip_network, "a network", "192.0.2.0/28")]
 PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]

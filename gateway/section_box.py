@@ -119,7 +119,7 @@ class Mail(Section):
     password: Secret = said("Password", "Of this login.", "", secret=True, max_length=200)
     sender: MailAddress = said("From", "The address that mails come from.", examples=["box@example.com"])
     to: tuple[MailAddress, ...] = said(
-        "To", "", min_length=1, max_length=20, examples=[["owner@example.com"]]
+        "To", "Addresses that get them.", min_length=1, max_length=20, examples=[["owner@example.com"]]
     )
 
 
@@ -146,8 +146,8 @@ class Syslog(Section):
     TITLE: ClassVar = "Syslog"
     HELP: ClassVar = "A log server of yours (RFC 5424)."
 
-    server: Host = said("Server", "", examples=["log.example.com"])
-    port: PortNumber = said("Port", "", 514, expert=True)
+    server: Host = said("Server", "It takes the messages.", examples=["log.example.com"])
+    port: PortNumber = said("Port", "Where it listens.", 514, expert=True)
     transport: Literal["udp", "tcp"] = said("Transport", "", "udp", expert=True)
 
 
@@ -189,7 +189,7 @@ class Web(Section):
     listen: tuple[AnyAddress, ...] = said(
         "Addresses", "None: every address of the office side.", (), expert=True
     )
-    https_port: PortNumber = said("HTTPS port", "", 443, expert=True)
+    https_port: PortNumber = said("HTTPS port", "Of the page.", 443, expert=True)
     http_port: PortNumber = said("HTTP port", "It explains, and leads to HTTPS.", 80, expert=True)
     hosts: tuple[Host, ...] = said(
         "Further names",
@@ -198,9 +198,15 @@ class Web(Section):
         expert=True,
     )
     certificate: MaybePath = said(
-        "Certificate", "A PEM file with its chain. Empty: the box makes its own.", "", expert=True
+        "Certificate",
+        "A PEM file with its chain. Empty: the box makes its own.",
+        "",
+        expert=True,
+        examples=["/etc/steadyline/page.pem"],
     )
-    private_key: MaybePath = said("Its private key", "A PEM file.", "", expert=True)
+    private_key: MaybePath = said(
+        "Its private key", "A PEM file.", "", expert=True, examples=["/etc/steadyline/page.key"]
+    )
 
 
 class Updates(Section):

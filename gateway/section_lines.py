@@ -59,11 +59,14 @@ class Lan(Section):
     TITLE: ClassVar = "Office side"
     HELP: ClassVar = "Hosts on these devices share the Internet through the box; its page is reached here."
 
-    devices: tuple[Device, ...] = said("Network devices", "The sockets towards the office.", ())
+    devices: tuple[Device, ...] = said(
+        "Network devices", "The sockets towards the office.", (), examples=[["eth2"]]
+    )
     addresses: tuple[AnyInterface, ...] = said(
         "Addresses of the box",
         "Put on the first of these devices; none: as the machine itself is set up.",
         (),
+        examples=[["192.168.50.1/24"]],
     )
 
 
@@ -74,7 +77,10 @@ class Watching(Section):
     HELP: ClassVar = "How the channels are watched, and when calls go back to a better one."
 
     hosts: tuple[AnyAddress, ...] = said(
-        "Hosts that answer to ping", "Reached through each channel, beside the trunk's own servers.", ()
+        "Hosts that answer to ping",
+        "Reached through each channel, beside the trunk's own servers.",
+        (),
+        examples=[["192.0.2.200"]],
     )
     stun_servers: tuple[HostPort, ...] = said(
         "STUN servers", "They tell which address a channel is seen by; `host:port`.", ()
@@ -114,7 +120,9 @@ class Ports(Section):
     HELP: ClassVar = "UDP ports of the box towards the provider."
 
     sip: PortNumber = said("SIP", "Where signalling leaves and comes in.", 5060, expert=True)
-    rtp_first: StrictInt = said("First port for sound", "", 10_000, expert=True, ge=1024, le=65534)
+    rtp_first: StrictInt = said(
+        "First port for sound", "RTP uses the ports from here on.", 10_000, expert=True, ge=1024, le=65534
+    )
     rtp_last: StrictInt = said(
         "Last port for sound", "Each call takes two.", 10_999, expert=True, ge=1025, le=65535
     )

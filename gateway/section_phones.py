@@ -31,7 +31,7 @@ class _Phone(Section):
     extension: Extension = said(
         "Extension", "2 to 6 digits that your other phones dial to reach it. Empty: it has none.", ""
     )
-    hotline: MaybeDigits = said("Hotline", "Dialled by itself when the phone is lifted.", "")
+    hotline: MaybeDigits = said("Hotline", "Dialled by itself when the phone is lifted.", "", examples=["21"])
     hotline_after_s: Seconds = said(
         "Hotline after", "Time to dial something else before it.", 0.0, unit="s", expert=True, ge=0, le=30
     )
@@ -66,8 +66,13 @@ class VirtualPhone(_Phone):
     HELP: ClassVar = "A phone without hardware: it plays and records WAV files."
 
     kind: Literal["virtual"] = said("Kind", "", examples=["virtual"])
-    play: MaybePath = said("Speaks", "The WAV file that it speaks.", "")
-    record: MaybePath = said("Records into", "A WAV file; {call} becomes the number of the call.", "")
+    play: MaybePath = said("Speaks", "The WAV file that it speaks.", "", examples=["/srv/hello.wav"])
+    record: MaybePath = said(
+        "Records into",
+        "A WAV file; {call} becomes the number of the call.",
+        "",
+        examples=["/srv/desk-{call}.wav"],
+    )
     auto_answer: StrictBool = said("Answers by itself", "", False)
 
 
@@ -199,11 +204,11 @@ class Codes(Section):
     last_caller: FeatureCode = said("Call back", "Who called here last.", "*69")
     hide_number: FeatureCode = said("Hide the number", "Before a number, for one call.", "*67")
     show_number: FeatureCode = said("Show the number", "Before a number, for one call.", "*82")
-    do_not_disturb_on: FeatureCode = said("Do not disturb", "", "*78")
-    do_not_disturb_off: FeatureCode = said("Ring again", "", "*79")
+    do_not_disturb_on: FeatureCode = said("Do not disturb", "This phone does not ring any more.", "*78")
+    do_not_disturb_off: FeatureCode = said("Ring again", "This phone rings again.", "*79")
     call_waiting_off: FeatureCode = said("No call waiting", "Before a number, for one call.", "*70")
     forward: FeatureCode = said("Forward", "Followed by an extension (or a number, where allowed).", "*72")
-    forward_off: FeatureCode = said("Stop forwarding", "", "*73")
+    forward_off: FeatureCode = said("Stop forwarding", "Calls ring here again.", "*73")
     pick_up: FeatureCode = said("Pick up", "Take a call that rings at another phone.", "*09")
     presence: FeatureCode = said(
         "Say that you are here",

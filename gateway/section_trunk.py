@@ -66,7 +66,7 @@ class Trunk(Section):
     port: PortNumber | None = said("Port", "None: as DNS says, else the usual one.", None, expert=True)
     login: MaybeLogin = said(
         "Identifying login",
-        "The login that names the trunk at the provider. It can not register any more.",
+        "The login that names the trunk at the provider. It cannot register any more.",
         "",
     )
     default_caller_id: E164 = said(
@@ -119,7 +119,15 @@ class Registration(Section):
     password: Secret = said(
         "Password", "Of this login.", secret=True, min_length=1, max_length=200, examples=["(its password)"]
     )
-    expires_s: StrictInt = said("Renewed after", "", 300, unit="s", expert=True, ge=60, le=3600)
+    expires_s: StrictInt = said(
+        "Renewed after",
+        "How long the provider is to remember where you are.",
+        300,
+        unit="s",
+        expert=True,
+        ge=60,
+        le=3600,
+    )
 
 
 class IncomingSource(Section):
@@ -182,7 +190,9 @@ class Calling(Section):
     TITLE: ClassVar = "Calling rules"
     HELP: ClassVar = "What may be dialled. They guard the bill; calls for help go round all of them."
 
-    countries: tuple[Country, ...] = said("Countries", "Allowed besides your own.", ())
+    countries: tuple[Country, ...] = said(
+        "Countries", "Allowed besides your own.", (), examples=[["IE", "FR"]]
+    )
     all_countries: StrictBool = said("All countries", "Allow every country.", False)
     types: tuple[NumberType, ...] = said(
         "Kinds of numbers",
