@@ -74,7 +74,9 @@ async def serve(
         options.recordings.mkdir(exist_ok=True)
     vault, keys = options.vault or options.beside("vault"), options.keys or options.beside("key")
     shelf = Shelf(options.settings, options.state)
-    ruins = Ruins(options.settings, options.state, vault, keys, options.recordings, options.marker)
+    ruins = Ruins(
+        options.settings, options.state, vault, keys, options.recordings, options.marker, options.run
+    )
     strongroom = Strongroom(options.state, vault, keys)
     opened = await open_box(shelf, ruins, strongroom)
     ledger = confirmations.load(options.state)

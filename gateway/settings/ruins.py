@@ -3,6 +3,7 @@ restored, and the wiping itself. All calls block, and may be repeated after a cu
 
 import contextlib
 import hashlib
+import secrets
 import stat
 import time
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ _CLOCK_IS_SET = 1_700_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Ruins:
-    """`file`: the owner's settings; `marker`: what asks for a reset by being there."""
+    """`file`: the owner's settings; `marker`: what asks for a reset by being there; `run`: a folder that the
+    next boot empties."""
 
     file: Path
     state: Path
@@ -30,6 +32,7 @@ class Ruins:
     keys: Path
     recordings: Path
     marker: Path
+    run: Path
 
     # --- the record ---
 
@@ -53,11 +56,22 @@ class Ruins:
         """This moment."""
         wall_s = time.time()
         return Moment(
-            boot=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+            boot=self._boot(),
             up_s=time.clock_gettime(time.CLOCK_BOOTTIME),
             wall_s=wall_s,
             trusted=wall_s > _CLOCK_IS_SET,
         )
+
+    def _boot(self) -> str:
+        """A name of this boot. Our unit hides the kernel's own, so it is a file that the next boot has
+        not."""
+        path = self.run / "boot"
+        with contextlib.suppress(FileNotFoundError, DoorError, UnicodeDecodeError):
+            return store.read(path, max_bytes=64).decode()
+        name = secrets.token_hex(8)
+        with contextlib.suppress(DoorError):
+            store.write(path, name.encode())
+        return name
 
     # --- the marker ---
 

@@ -38,7 +38,7 @@ from gateway.errors import DoorError, RefusedError
 from gateway.messages import AnyMessage, Done, Event, Refused
 from gateway.schema import Settings
 from gateway.settings import keeper as room
-from gateway.settings import start
+from gateway.settings import start, trial
 from gateway.settings.books import Backup, Doors, Sealed, World
 from gateway.settings.keeper import Keeper
 from gateway.settings.passwords import Passwords
@@ -139,6 +139,7 @@ class Stage:
             directory / "key",
             directory / "rec",
             directory / "mark",
+            directory,
         )
         self.applies = FakeApplies()
         self.strongroom = FakeStrongroom(self.state)
@@ -249,7 +250,7 @@ def test_a_change_is_looked_at_tried_kept_and_sealed(tmp_path: Path) -> None:
 
 
 def test_time_runs_out_and_the_old_settings_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.trial, "SHORTEST_S", 0)
+    monkeypatch.setattr(trial, "SHORTEST_S", 0)
 
     async def scene(stage: Stage) -> None:
         before = stage.applies.now
