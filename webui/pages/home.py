@@ -1,0 +1,24 @@
+"""One screen: the verdict, what to do, three tiles. Twin: gatewayctl status."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+
+from gateway.changes import Seen
+from gateway.messages import Done
+from webui.pages.common import box
+
+blueprint = Blueprint("home", __name__)
+
+
+@blueprint.route("/")
+def page() -> Any:
+    """The page; htmx asks for its live part by the same address."""
+    return render_template("home.html", twin="gatewayctl status")
+
+
+@blueprint.route("/seen", methods=["POST"])
+def seen() -> Any:
+    """The owner has read what the box did after its reset."""
+    box().ask(Seen(), Done)
+    return redirect(url_for("home.page"), 303)
