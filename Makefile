@@ -23,7 +23,7 @@ help:
 	@echo 'make bench          the figures, each beside its target'
 	@echo 'make install        put it on this machine (image/install --remove takes it away)'
 	@echo 'make prepare        only install and build what the others need'
-	@echo 'make reference      write SETTINGS.md from the schema of the settings'
+	@echo 'make reference      write SETTINGS.md and gateway/panel/README.md from the tables'
 	@echo 'make lock           renew requirements*.txt from requirements*.in'
 	@echo 'make clean          remove what was built, keep downloads and compiled pjsua2'
 	@echo 'make distclean      remove those too'
@@ -70,6 +70,7 @@ unit-security: prepare-lab
 
 reference: prepare-lab
 	@$(BIN)/python -m gateway.forms reference >SETTINGS.md
+	@$(BIN)/python -m tests.panel.readme
 
 # For every platform at once, and without a word of where packages came from.
 lock:

@@ -102,7 +102,7 @@ HELD: Final[dict[Band, Pattern]] = {
     "access": Pattern("blue", _flashes(1, 0.2, 0.2, 0.9), "one flash, again and again"),
     "password": Pattern("violet", _flashes(2, 0.2, 0.2, 0.9), "two flashes, again and again"),
     "reset": Pattern("red", _flashes(3, 0.2, 0.2, 0.9), "three flashes, again and again"),
-    "cancel": Pattern("dark", (0.1,), "dark"),
+    "cancel": Pattern("dark", (0.1,), "no light"),
 }
 """While the button is held, the lamp counts the band."""
 
