@@ -23,7 +23,7 @@ from gateway.phones import card
 from gateway.phones.hook import Heard
 from gateway.phones.linecard import PACKET
 from gateway.phones.model import Digit, DigitBegan, Flash, OffHook, OnHook
-from gateway.phones.pulse import Dial, LoopTimes
+from gateway.phones.ports import CardDown, CardUp, FromCard, FromPort, PortSetup
 from gateway.phones.slicboard import parse
 
 log = logging.getLogger(__name__)
@@ -38,38 +38,6 @@ _KINDS: Final[Mapping[str, type[OffHook | OnHook | Flash]]] = {
     "OnHook": OnHook,
     "Flash": Flash,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PortSetup:
-    """How a port is decoded and rung."""
-
-    times: LoopTimes
-    dial: Dial
-    ring_hz: float
-
-
-@dataclass(frozen=True, slots=True)
-class FromPort:
-    """What the user of a port did."""
-
-    port: int
-    heard: Heard
-
-
-@dataclass(frozen=True, slots=True)
-class CardUp:
-    """The wires are ours; ports may be commanded."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardDown:
-    """The wires are not ours (any more); all ports are dead. `why` in words, with the remedy."""
-
-    why: str
-
-
-FromCard = FromPort | CardUp | CardDown
 
 
 @dataclass(slots=True)
@@ -154,11 +122,8 @@ class Slic:
     def _readable(self, process: _Process, gone: "asyncio.Future[str]") -> None:
         try:
             packet = process.line.recv(PACKET)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            packet = b""
-            log.debug("line card: %s", error)
+        except (BlockingIOError, ConnectionResetError):
+            return  # it ended with a word of ours unread: its own last words come next
         if gone.done():
             return
         if not packet:
