@@ -38,6 +38,8 @@ from gateway.vacancy import Room, Vacancy
 LONGEST_TURN_S = 5.0
 """A loop that has not turned for this long is dead."""
 
+FAREWELL_S = 0.2
+
 log = logging.getLogger("gateway.daemon")
 
 
@@ -70,8 +72,6 @@ async def serve(
     service.status("Reading settings.")
     for directory in (options.state, options.run):
         directory.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):  # under systemd it belongs to the calls process and is there
-        options.recordings.mkdir(exist_ok=True)
     vault, keys = options.vault or options.beside("vault"), options.keys or options.beside("key")
     shelf = Shelf(options.settings, options.state)
     ruins = Ruins(
@@ -79,6 +79,8 @@ async def serve(
     )
     strongroom = Strongroom(options.state, vault, keys)
     opened = await open_box(shelf, ruins, strongroom)
+    with contextlib.suppress(OSError):  # under systemd it belongs to the calls process and is there
+        options.recordings.mkdir(exist_ok=True)
     ledger = confirmations.load(options.state)
     loop = asyncio.get_running_loop()
     inbox = Inbox[HubEvent]()
@@ -123,7 +125,7 @@ async def serve(
         Doors(vacancy, shelf, strongroom, register, Passwords(options.state), ruins),
         World(
             publish=inbox.post,
-            restart=stop.set,
+            restart=lambda: _later(stop),
             wall=time.time,
             token=lambda: secrets.token_hex(16),
             hang_up=hang_up,
@@ -165,6 +167,11 @@ async def serve(
     finally:
         service.stopping()
         await sockets.close()
+
+
+def _later(stop: asyncio.Event) -> None:
+    """Who is told of the end hears it first."""
+    asyncio.get_running_loop().call_later(FAREWELL_S, stop.set)
 
 
 def _failback_after_s(settings: Settings | None) -> float:

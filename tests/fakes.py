@@ -6,7 +6,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Literal
 
@@ -243,10 +243,11 @@ def build(building: Building) -> FakeUplinks:
 def main(words: list[str]) -> None:
     if words[0] == "daemon":
         log_to_journal_or_stderr("gateway-daemon")
-        settings, state, run = map(FilePath, words[1:])
-        asyncio.run(
-            daemon.serve(daemon.Options(settings, state, run, state / "recordings"), build, Service())
-        )
+        settings, state, run, *marker = map(FilePath, words[1:])
+        options = daemon.Options(settings, state, run, state / "recordings")
+        if marker:
+            options = replace(options, marker=marker[0])
+        asyncio.run(daemon.serve(options, build, Service()))
     else:
 
         def told(event: LinkEvent) -> None:
