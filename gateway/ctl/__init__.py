@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from gateway.ctl.parser import DONE, NOT_THERE, REFUSED, USAGE, parser
+from gateway.ctl.parser import DONE, NOT_THERE, REFUSED, USAGE, one_line, parser
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +60,7 @@ def _tell(error: "GatewayError", *, json: bool) -> int:
         sys.stdout.flush()
     if problems:
         for problem in problems:
-            print(f"gatewayctl: {error.where}: {problem}", file=sys.stderr)
+            print(one_line(f"gatewayctl: {error.where}: {problem}"), file=sys.stderr)
     else:
-        print(f"gatewayctl: {error}", file=sys.stderr)
+        print(one_line(f"gatewayctl: {error}"), file=sys.stderr)
     return USAGE if isinstance(error, Wrong) else NOT_THERE if isinstance(error, GoneError) else REFUSED

@@ -29,11 +29,16 @@ HIDDEN: Final = frozenset({"names"})
 """Verbs that people do not type."""
 
 
+def one_line(text: str) -> str:
+    """Text that does to a terminal nothing but stand there: what is not printable shows as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong, then where help is, instead of the whole usage line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"gatewayctl: {message}. See: {self.prog} --help\n")
+        self.exit(USAGE, f"gatewayctl: {one_line(message)}. See: {self.prog} --help\n")
 
 
 class Later:

@@ -6,6 +6,7 @@ import time
 
 from gateway.changes import Seen
 from gateway.ctl import DONE, REFUSED, tables
+from gateway.ctl.parser import one_line
 from gateway.ctl.talk import ANSWER_S, CONFIRM_S, connect, expect, refusal, status, tell
 from gateway.ctl.terminal import note, print_json
 from gateway.errors import RefusedError
@@ -111,7 +112,7 @@ def test_trunk(arguments: argparse.Namespace) -> int:
 
 def _print_answer(answer: AnyMessage) -> None:
     if isinstance(answer, Refused):
-        note(f"gatewayctl: {refusal(answer)}")
+        note(one_line(f"gatewayctl: {refusal(answer)}"))
     else:
         print(expect(answer, Done).text, flush=True)
 

@@ -223,7 +223,7 @@ def schema(arguments: argparse.Namespace) -> int:
     """`settings schema`"""
     import json
 
-    from gateway.schema import Settings
+    from gateway import forms
 
-    print(json.dumps(Settings.model_json_schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(forms.json_schema(), indent=2, ensure_ascii=False))
     return DONE

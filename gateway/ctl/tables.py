@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.changes import RevisionView, TrialView
-from gateway.status import CallView, PhoneView, Status, UplinkStatus
+from gateway.status import CallView, PhoneView, SettingsStatus, Status, UplinkStatus
 
 
 def table(heads: str, rows: Sequence[Sequence[str]]) -> str:
@@ -19,12 +19,33 @@ def status(now: Status, wall: float) -> str:
     """The whole appliance; `wall` in Unix seconds."""
     parts = [now.verdict + (f"\n{now.action}" if now.action else "")]
     parts.append(f"Calls process {now.calls_process}, guard {now.guard}.")
+    parts += [told] if (told := _settings(now.settings)) else []
     parts.append(uplinks(now))
     if now.phones:
         parts.append(phones(now.phones))
     if now.calls:
         parts.append(calls(now.calls, wall))
     return "\n\n".join([parts[0] + "\n" + parts[1], *parts[2:]])
+
+
+_ORIGINS = {
+    "owner": "",
+    "good_copy": "The file of settings was refused; the last good copy is in force.",
+    "vault": "The settings in force came out of the vault.",
+    "none": "There are no settings yet: gatewayctl settings edit.",
+}
+
+
+def _settings(now: SettingsStatus) -> str:
+    """What an owner should know of the settings; empty when all is as it was left."""
+    lines = [
+        _ORIGINS[now.origin],
+        f"{now.restored} (When you have read this: gatewayctl seen.)" if now.restored else "",
+        f"A change of {now.trial} is on trial: gatewayctl trial show." if now.trial else "",
+        f"A tap of the button approves: {now.presence}." if now.presence else "",
+        f"The vault: {now.vault_trouble}" if now.vault_trouble else "",
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def uplinks(now: Status) -> str:

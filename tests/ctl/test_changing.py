@@ -91,7 +91,7 @@ def test_it_can_be_left_on_trial_and_kept_or_dropped_by_its_name(
     name = daemon.trial.trial
     assert "trunk5555" in run("trial", "show")[1]
     assert run("settings", "try", changed, "--yes")[0] == 1, "one at a time"
-    assert run("trial", "keep", "another")[0] == 1 and daemon.trial
+    assert run("trial", "keep", "another")[0] == 1 and daemon.trial is not None
     assert run("trial", "keep")[0] == 2, "nobody is there to ask"
     assert run("trial", "keep", name) == (0, "Kept as revision 2.\n", "")
     assert run("settings", "rollback", "1", "--yes", "--trial")[0] == 0

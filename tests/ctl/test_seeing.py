@@ -7,9 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway import wire
+from gateway.changes import Seen
 from gateway.client import Client, GoneError
 from gateway.errors import WireError
 from gateway.messages import (
@@ -25,12 +27,15 @@ from gateway.messages import (
     GetStatus,
     HangUp,
     Hold,
+    Identify,
     ObserveAddress,
     PlayFile,
     Refused,
     SendDigits,
+    StatusNow,
     UseUplink,
 )
+from gateway.status import SettingsStatus
 from tests.ctl.fake import REFUSED, STATUS, FakeDaemon, Spoken
 from tests.ctl.terminal import ROOT, Run, Terminal
 
@@ -46,6 +51,8 @@ VERBS: list[tuple[list[str], AnyMessage]] = [
     (["uplinks", "use", "main"], UseUplink(uplink="main")),
     (["uplinks", "use", "auto"], UseUplink(uplink="")),
     (["trunk", "confirm", "main"], ConfirmAddress(uplink="main")),
+    (["identify"], Identify()),
+    (["seen"], Seen()),
 ]
 
 
@@ -274,3 +281,23 @@ def test_refused_is_told_with_every_problem(daemon: FakeDaemon, run: Run) -> Non
     refused = Refused(what="it is full", where="calls", remedy="Wait")
     daemon.says[Dial] = lambda message: refused
     assert run("dial", "desk", "1")[2] == "gatewayctl: calls: it is full. Wait\n"
+
+
+def test_status_tells_what_goes_on_around_the_settings(daemon: FakeDaemon, run: Run) -> None:
+    told = SettingsStatus(
+        origin="vault",
+        trial="anna (gatewayctl)",
+        presence="Set a password",
+        restored="The box was reset and restored revision 4.",
+        vault_trouble="nothing is sealed yet.",
+    )
+    daemon.says[GetStatus] = lambda asked: StatusNow(status=msgspec.structs.replace(STATUS, settings=told))
+    out = run("status")[1]
+    for wanted in (
+        "came out of the vault",
+        "restored revision 4. (When you have read this: gatewayctl seen.)",
+        "A change of anna (gatewayctl) is on trial: gatewayctl trial show.",
+        "A tap of the button approves: Set a password.",
+        "The vault: nothing is sealed yet.",
+    ):
+        assert wanted in out
