@@ -8,6 +8,7 @@ printf '#!/bin/sh\nexec %s "$@"\n' "$python" >/opt/steadyline/venv/bin/python
 chmod 755 /opt/steadyline/venv/bin/*
 cp "$root/tests/units/settings.toml" /etc/steadyline/settings.toml
 systemd-sysusers "$root/systemd/sysusers.conf"
+chown steadyline:steadyline /etc/steadyline /etc/steadyline/settings.toml
 systemd-tmpfiles --create "$root/systemd/tmpfiles.conf"
 sysctl -q -p "$root/systemd/sysctl.conf"
 
@@ -93,6 +94,11 @@ await "$running"
 echo "warned: $(systemctl is-active gateway) $(journalctl --no-pager -o cat -u gateway | grep -c 'forwarding is off')"
 systemctl stop gateway
 echo "left: $(nft list tables | tr '\n' ' ')$(ip rule | grep -c 'proto 201')"
+echo "verdict: $(journalctl --no-pager -o json LOGGER=gateway.hub LAMP=setup | head -1 | "$python" -c '
+import json, sys
+entry = json.loads(sys.stdin.readline())
+print(entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"], entry["CODE_FUNC"], entry["MESSAGE"])')"
+echo "panel: $(journalctl --no-pager -o cat SYSLOG_IDENTIFIER=gateway-daemon KIND=system | sort | uniq -c | tr -s ' ')"
 echo "journal: $(journalctl --no-pager -o cat SYSLOG_IDENTIFIER=gateway-daemon KIND=process | head -1)"
 journalctl --no-pager -o short-monotonic | grep -E 'gateway' | tail -60
 echo "end: of the probe"

@@ -113,7 +113,7 @@ def test_the_units_boot_and_come_back(tmp_path: Path) -> None:
         pytest.skip(f"no container can boot here: {log.read_text(errors='replace')[-500:]}")
     story = log.read_text(errors="replace")
     assert said["guard"] == ["active table inet steadyline_guard"], story
-    assert said["mode"] == ["640 root steadyline"]
+    assert said["mode"] == ["640 steadyline steadyline"]
     assert said["started"] == ["active active"], story
     assert said["sentence"][0].startswith(("Starting", "You cannot call out")), (
         "the verdict is the status line"
@@ -143,3 +143,10 @@ def test_the_units_boot_and_come_back(tmp_path: Path) -> None:
     assert said["warned"] == ["active 1"], story
     assert said["left"][0].startswith("table inet steadyline_guard") and not said["left"][0].endswith(" 0")
     assert "calls process" in said["journal"][0]
+    assert said["verdict"][0].startswith(
+        "6 gateway-daemon _show You cannot call out yet: no channel has a con"
+    ), story
+    # A panel that is wired and not there: said once at each of the three starts, and nothing else suffers.
+    assert said["panel"][0].startswith("3 The button does not work. panel: this machine has no GPIO chip"), (
+        story
+    )
