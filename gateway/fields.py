@@ -187,7 +187,7 @@ def _usb(text: str) -> str:
 
 def _https(text: str) -> str:
     found = re.fullmatch(
-        r"https://(?P<host>\[[0-9a-f:.]+\]|[^/:?#@\s]+)(:(?P<port>[0-9]{1,5}))?[^\s]*", text, re.I
+        r"https://(?P<host>\[[0-9a-f:.]+\]|[^/:?#@\s]+)(:(?P<port>[0-9]{1,5}))?([/?#]\S*)?", text, re.I
     )
     try:
         if not found or len(text) > 1000 or not 1 <= int(found["port"] or 443) <= 65535:
@@ -268,9 +268,22 @@ Device = Annotated[
 ]
 Login = Annotated[Text, _Form(_LOGIN, "a SIP login", "123456")]
 MaybeLogin = Annotated[Text, _Form(f"|{_LOGIN}", "a SIP login", "123456")]
-MaybePath = Annotated[Text, _Form(r"|/[^\0]{1,4000}", "an absolute path", "/var/lib/steadyline/hello.wav")]
+MaybePath = Annotated[
+    Text,
+    _Form(
+        r"|(?!.*/\.\.(/|$))/[^\0-\x1f\x7f]{1,4000}",
+        "an absolute path without ..",
+        "/var/lib/steadyline/hello.wav",
+    ),
+]
 CallerPattern = Annotated[Text, AfterValidator(_caller_pattern)]
-DialPlanLines = Annotated[Text, StringConstraints(strip_whitespace=False), AfterValidator(_extensions)]
+Block = Annotated[Text, _Form(r"[^\0-\x08\x0b-\x1f\x7f]*", "text that can be typed", "")]
+DialPlanLines = Annotated[
+    Text,
+    StringConstraints(strip_whitespace=False),
+    _Form(r"[^\0-\x08\x0b-\x1f\x7f]*", "text that can be typed", ""),
+    AfterValidator(_extensions),
+]
 Host = Annotated[str, _Read(_host, "a host name or an address", "sip.example.com")]
 HostPort = Annotated[str, _Read(_host_port, "a host and port", "stun.example.com:3478")]
 AnyInterface = Annotated[

@@ -191,8 +191,8 @@ class _Reader:
         return place
 
     def _note(self, place: Place, line: int) -> None:
-        if line and len(place) <= DEEPEST:
-            for depth in range(1, len(place) + 1):
+        if line:
+            for depth in range(1, min(len(place), DEEPEST) + 1):
                 self.found.setdefault(place[:depth], line)
 
     def _skip_blank(self) -> bool:

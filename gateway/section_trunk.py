@@ -7,6 +7,7 @@ from pydantic import StrictBool, StrictInt
 from gateway.fields import (
     E164,
     AnyNetwork,
+    Block,
     CallerPattern,
     Country,
     DialPlanLines,
@@ -22,7 +23,6 @@ from gateway.fields import (
     Name,
     PortNumber,
     Secret,
-    Text,
 )
 from gateway.section import Section, said
 
@@ -225,7 +225,7 @@ class Emergency(Section):
     TITLE: ClassVar = "Calls for help"
     HELP: ClassVar = "The emergency numbers of your country always work; no rule stops them."
 
-    address: Text = said(
+    address: Block = said(
         "Address of the box",
         "Street, house, floor, room, town: what is told to the emergency service, and is to be registered for"
         " your numbers at the provider.",

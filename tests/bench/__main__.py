@@ -33,6 +33,8 @@ BENCHMARKS: Final = {
     "strangers": "a flood of INVITEs from a host in nobody's list",
     "kill": "kill -9 of each process",
     "rest": "memory and CPU at rest",
+    "settings_fuzz": "10,000 settings files with a fault: none may be taken",
+    "settings": "a change of large settings: read, checked, compared",
     "pulse": "dial pulses and flashes of an analog phone",
     "dtmf": "DTMF in noise, with twist, under dial tone; speech that is none",
     "callerid": "caller ID of both standards in noise",
