@@ -33,11 +33,12 @@ class UhidWorld:
 class UsbIpPhone:
     """A phone in its own process (usbip.py)."""
 
-    def __init__(self, port: int, descriptor: bytes, serial: str = "") -> None:
+    def __init__(self, port: int, descriptor: bytes, serial: str = "", *, sound: bool = True) -> None:
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._written: SimpleQueue[bytes] = SimpleQueue()
+        words = [str(port), descriptor.hex(), serial, "" if sound else "mute"]
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "tests.vm.usbip", str(port), descriptor.hex(), serial],
+            [sys.executable, "-S", "-m", "tests.vm.usbip", *words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -92,9 +93,11 @@ class UsbIpWorld:
         self.bus.patience_s = 20.0  # an emulated machine takes its time to find all parts
         self._plugged: list[UsbIpPhone] = []
 
-    def plug(self, descriptor: bytes, place: str = "1-1", serial: str = "") -> UsbIpPhone:
+    def plug(
+        self, descriptor: bytes, place: str = "1-1", serial: str = "", *, sound: bool = True
+    ) -> UsbIpPhone:
         """`place`: the last digit is the socket of the simulated hub, from 1."""
-        self._plugged.append(UsbIpPhone(int(place[-1]) - 1, descriptor, serial))
+        self._plugged.append(UsbIpPhone(int(place[-1]) - 1, descriptor, serial, sound=sound))
         return self._plugged[-1]
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """A USB telephone that a program plays: USB/IP over a socket that vhci_hcd was given (usbip_protocol.rst).
 
-    python -m tests.vm.usbip PORT DESCRIPTOR [SERIAL]      both of hex digits
+    python -m tests.vm.usbip PORT DESCRIPTOR [SERIAL [mute]]     DESCRIPTOR in hex; mute: without sound
 
 An audio device of class 1.0, 16 kHz mono each way, and a HID interface with the report descriptor. It is
 plugged in when "plugged" comes out, and unplugged when the program ends. Lines in: `press HEX`, `tone HZ`
@@ -48,7 +48,7 @@ def _rate() -> tuple[int, int, int]:
     return RATE_HZ & 0xFF, RATE_HZ >> 8 & 0xFF, RATE_HZ >> 16
 
 
-def configuration(report_descriptor: bytes) -> tuple[bytes, bytes]:
+def configuration(report_descriptor: bytes, sound: bool = True) -> tuple[bytes, bytes]:
     """The configuration of the telephone, and its HID descriptor (which stands in it too)."""
     hid = _descriptor(0x21, *_word(0x0111), 0, 1, 0x22, *_word(len(report_descriptor)))
     terminals = (
@@ -68,9 +68,15 @@ def configuration(report_descriptor: bytes) -> tuple[bytes, bytes]:
             + _descriptor(5, endpoint, sync, *_word(_FRAME_BYTES + 8), 1, 0, 0)
             + _descriptor(0x25, 1, 0, 0, 0, 0)
         )
-    keys = _descriptor(4, 3, 0, 1, 3, 0, 0, 0) + hid + _descriptor(5, 0x80 | _KEYS, 3, *_word(16), 4)
+    if not sound:
+        audio = b""
+    keys = (
+        _descriptor(4, 3 if sound else 0, 0, 1, 3, 0, 0, 0)
+        + hid
+        + _descriptor(5, 0x80 | _KEYS, 3, *_word(16), 4)
+    )
     body = audio + keys
-    return _descriptor(2, *_word(9 + len(body)), 4, 1, 0, 0x80, 50) + body, hid
+    return _descriptor(2, *_word(9 + len(body)), 4 if sound else 1, 1, 0, 0x80, 50) + body, hid
 
 
 def _string(text: str) -> bytes:
@@ -93,10 +99,10 @@ class _Request:
 class UsbTelephone:
     """The device's own side of the socket."""
 
-    def __init__(self, wire: socket.socket, report_descriptor: bytes, serial: str) -> None:
+    def __init__(self, wire: socket.socket, report_descriptor: bytes, serial: str, sound: bool) -> None:
         self._wire = wire
         self._report_descriptor = report_descriptor
-        self._configuration, self._hid = configuration(report_descriptor)
+        self._configuration, self._hid = configuration(report_descriptor, sound)
         self._strings = {0: _descriptor(3, 0x09, 0x04), 1: _string("Simulated"), 2: _string("USB phone")}
         if serial:
             self._strings[3] = _string(serial)
@@ -263,10 +269,10 @@ class UsbTelephone:
         self._wire.sendall(data)
 
 
-def main(port: int, descriptor: bytes, serial: str) -> None:
+def main(port: int, descriptor: bytes, serial: str = "", sound: str = "") -> None:
     """Until stdin ends, or the kernel hangs up."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    device = UsbTelephone(ours, descriptor, serial)
+    device = UsbTelephone(ours, descriptor, serial, sound != "mute")
     _ATTACH.write_text(f"{port} {theirs.fileno()} {0x10000 + port} {_FULL_SPEED}")
     theirs.close()
     print("plugged", flush=True)
@@ -290,4 +296,4 @@ def main(port: int, descriptor: bytes, serial: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), bytes.fromhex(sys.argv[2]), (sys.argv[3:] or [""])[0])
+    main(int(sys.argv[1]), bytes.fromhex(sys.argv[2]), *sys.argv[3:])
