@@ -17,6 +17,8 @@ def test_example_is_sound_with_every_choice_taken() -> None:
     text = re.sub(r"(?m)^# (\[.*\]|[a-z_]+ = .*)$", r"\1", EXAMPLE.read_text())
     settings = parse(text, "settings.toml")
     assert settings.lan.devices == ("eth2",)
+    assert [p.kind for p in settings.phones] == ["virtual", "analog", "usb"]
+    assert settings.calling.pin and settings.panel.lamp == "rgb" and settings.notifications.mail
     assert settings.incoming.registration is not None
     phone = settings.phones[0]
     assert isinstance(phone, VirtualPhone) and phone.record.endswith("{call}.wav")

@@ -89,7 +89,7 @@ LIBRARIES = {
     "segno": {"sheetpage"},
     "subprocess": {"ctl/programs"},
     "systemd": {"service"},
-    "tomlkit": {"settings/*"},
+    "tomlkit": set[str](),
 }
 INPUT_OUTPUT = {"asyncio", "os", "select", "selectors", "socket", "threading", "time"}
 # The inbox is the one crossing from threads to the loop.
