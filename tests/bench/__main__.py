@@ -35,6 +35,7 @@ BENCHMARKS: Final = {
     "rest": "memory and CPU at rest",
     "settings_fuzz": "10,000 settings files with a fault: none may be taken",
     "settings": "a change of large settings: read, checked, compared",
+    "apply": "a change of settings: checked, applied, read back",
     "pulse": "dial pulses and flashes of an analog phone",
     "dtmf": "DTMF in noise, with twist, under dial tone; speech that is none",
     "callerid": "caller ID of both standards in noise",

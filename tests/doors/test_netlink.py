@@ -309,3 +309,46 @@ def test_connections_are_forgotten_by_uplink(spaces: tuple[Space, Space]) -> Non
     left = box.run("conntrack", "-L", "-p", "udp")
     assert "dport=5002" in left
     assert "dport=5001" not in left
+
+
+def test_addresses_that_we_put_are_known_as_ours_also_by_the_next_one(spaces: tuple[Space, Space]) -> None:
+    ours, foreign = ip_interface("10.9.9.1/24"), ip_interface("10.0.1.2/24")
+
+    async def work() -> None:
+        async with kernel() as (door, inbox):
+            await door.set_address("w1", foreign)  # somebody put it there before
+            await door.set_address("w1", ours)
+            seen = await until(inbox, lambda i: isinstance(i, AddressesSeen) and ours in i.addresses)
+            assert seen.ours == {ours} and foreign in seen.addresses
+            assert door.borne() == {"w1": {ours}}
+        async with kernel(("w2",)) as (door, _):
+            assert door.borne() == {"w1": {ours}}
+            await door.remove_address("w1", ours)
+        async with kernel() as (door, _):
+            assert door.borne() == {}
+
+    spaces[0].inside(work)
+
+
+def test_devices_are_taken_in_and_let_go_while_it_runs(spaces: tuple[Space, Space]) -> None:
+    box, _ = spaces
+
+    async def work() -> None:
+        async with kernel(("w1",)) as (door, inbox):
+            await until(inbox, link("w1", carrier=True))
+            await door.watch(("w1", "w2", "w9"), (), ())
+            assert (await until(inbox, link("w2"))).carrier
+            assert not (await until(inbox, link("w9"))).present
+            await until(inbox, lambda i: isinstance(i, AddressesSeen) and i.device == "w2" and i.addresses)
+            before = len(inbox)
+            await door.watch(("w9", "w2", "w1"), (), ())
+            assert len(inbox) == before, "nobody is new"
+            await door.watch(("w1",), (), ())
+            box.ip("addr", "add", "10.0.2.77/24", "dev", "w2")
+            box.ip("addr", "add", "10.0.1.77/24", "dev", "w1")
+            seen = await until(inbox, lambda i: isinstance(i, AddressesSeen) and i.device in DEVICES)
+            assert seen.device == "w1"
+            await door.watch(DEVICES, (), ())
+            await until(inbox, link("w2", carrier=True))
+
+    box.inside(work)
