@@ -55,7 +55,8 @@ def explain(root: Model, error: Any) -> Fault:
     if kind == "string_too_short" and context["min_length"] > 1:
         return place, f"it is shorter than {context['min_length']} characters", "Make it longer"
     what, remedy = _WORDS.get(kind, (str(error["msg"]), "Mend it"))
-    return place, what.format(**context), remedy.format(**context)
+    whole = {key: int(v) if isinstance(v, float) and v.is_integer() else v for key, v in context.items()}
+    return place, what.format(**whole), remedy.format(**whole)
 
 
 def _untagged(root: Model, place: Place) -> Place:
