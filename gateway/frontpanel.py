@@ -65,7 +65,7 @@ class FrontPanel:
     ) -> None:
         self._keeper = keeper
         self._panel = _panel(keeper.settings())
-        self._front = Front(wiring(self._panel), open_board, _Orders(keeper, self._recover), say, beat=beat)
+        self._front = Front(wiring(self._panel), open_board, _Orders(keeper, self.recover), say, beat=beat)
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
@@ -97,7 +97,8 @@ class FrontPanel:
         """A button works here."""
         return self._front.has_button
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
+        """Go back to the settings before the newest ones, soon."""
         self._wanted.set()
 
     async def _go_back(self) -> None:
