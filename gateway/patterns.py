@@ -280,5 +280,6 @@ def _statements(text: str) -> Iterable[tuple[int, str]]:
             else:
                 kept += raw[at]
                 at += 1
-        if kept.strip():
-            yield number, kept.strip()
+        # Runs of blanks mean no more than one, and would cost the expressions above the cube of their length.
+        if line := " ".join(kept.split()):
+            yield number, line

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.patterns import Match, best, parse, parse_extensions
+from gateway.patterns import Match, best, import_extensions, parse, parse_extensions
 
 SEED = """exten => _4420XXXXXXX,1,Set(CALLERID(num)=442012345678)
 same => n,Dial(SIP/zadarma/${EXTEN})
@@ -221,3 +221,13 @@ def test_no_line_is_lost(lines: list[str]) -> None:
     numbers = [r.line for r in rules] + [i.line for i in ignored]
     assert len(numbers) == len(set(numbers))
     assert all(1 <= n <= len(lines) for n in numbers)
+
+
+@pytest.mark.parametrize(
+    "line", ["exten =>{}x", 'exten => x,1,Set(CALLERID(num)="{}x', "same =>{}x", "exten => x,1{}x"]
+)
+def test_blanks_cost_nothing(line: str) -> None:
+    """A file of such lines kept a box busy for minutes: what a blank costs must not depend on its length."""
+    rules, ignored = import_extensions("\n".join([line.format(" " * 1900)] * 200))
+    assert rules == () and len(ignored) == 200
+    assert all(len(found.text) < 60 for found in ignored)
