@@ -18,6 +18,8 @@ from typing import Any, Never
 from gateway.building import Building
 from gateway.control import Admission, Sockets, admit
 from gateway.frontpanel import FrontPanel
+from gateway.history.recorder import Recorder
+from gateway.history.store import Store
 from gateway.hub import Hub, HubEvent, UplinksChanged
 from gateway.inbox import Inbox
 from gateway.messages import Event
@@ -137,6 +139,7 @@ async def serve(
     panel = FrontPanel(keeper, inbox.post, beat=pulse.register("panel", LONGEST_TURN_S, loop.time()))
     if opened.settings is not None:
         vacancy.occupy(opened.settings)
+    history = Recorder(Store(options.state), inbox.post)
     sockets = Sockets(inbox)
     the_hub = Hub(
         inbox,
@@ -148,6 +151,7 @@ async def serve(
         beat=pulse.register("hub", LONGEST_TURN_S, loop.time()),
         failback_after_s=lambda: _failback_after_s(keeper.settings()),
         changes=keeper,
+        past=history,
         shown=panel.shown,
         identify=panel.identify,
     )
@@ -160,6 +164,7 @@ async def serve(
                 "hub": the_hub.run(),
                 "settings": keeper.run(),
                 "panel": panel.run(),
+                "history": history.run(),
                 "watchdog": _feed(pulse, service),
             },
             stop,

@@ -51,6 +51,7 @@ from gateway.messages import (
     UseUplink,
     Verb,
 )
+from gateway.records import RecordVerb
 from gateway.schema import Settings
 from gateway.status import CallView, SettingsStatus, Status, UplinkStatus
 from gateway.verdict import Facts, Judge, Note
@@ -147,6 +148,18 @@ class Changes(Protocol):
         """What is in force; None: the box waits to be set up."""
 
 
+class Past(Protocol):
+    """The history room."""
+
+    def happened(self, what: Event | CallEnded) -> None: ...
+
+    def look(self, status: Status) -> None:
+        """The appliance now; called at every turn."""
+
+    def ask(self, verb: RecordVerb, reply: Callable[[AnyMessage], None]) -> None:
+        """`reply` is called exactly once."""
+
+
 @dataclass(frozen=True, slots=True)
 class UplinksChanged:
     """The views of the uplinks room have changed; look again."""
@@ -194,6 +207,7 @@ class Hub:
         shown: Callable[[Status], None] = lambda status: None,
         failback_after_s: Callable[[], float] = lambda: 0.0,
         changes: Changes | None = None,
+        past: Past | None = None,
         identify: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inbox = inbox
@@ -203,6 +217,7 @@ class Hub:
         self._told, self._beat, self._ready, self._shown = told, beat, ready, shown
         self._failback_after_s = failback_after_s
         self._changes = changes
+        self._past = past
         self._identify = identify
         self._recent = deque[Event](maxlen=RECENT)
         self._judge = Judge(asyncio.get_running_loop().time())
@@ -286,6 +301,8 @@ class Hub:
             log.info("%s %s", status.verdict, status.action, extra={"lamp": status.lamp})
         self._told(status.verdict)
         self._shown(status)
+        if self._past is not None:
+            self._past.look(status)
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -378,6 +395,8 @@ class Hub:
                 self._note("moved", _moved(body), uplink=body.to_uplink, call=body.call)
             case CallEnded():
                 self._note("call", _ended(body), uplink=body.uplink, call=body.call)
+                if self._past is not None:
+                    self._past.happened(body)
             case EmergencyCalls():
                 self._uplinks.rescue(body.calls > 0)
             case AudioMissing():
@@ -441,6 +460,8 @@ class Hub:
                     self._keeper().ask(verb, peer.role, lambda answer: reply(self._with_support(answer)))
                 case _ if isinstance(verb, ChangeVerb):
                     self._keeper().ask(verb, peer.role, reply)
+                case _ if isinstance(verb, RecordVerb):
+                    self._history().ask(verb, reply)
                 case _:
                     self._ask_calls(verb, CALLS_ANSWER_S, reply)
         except GatewayError as error:
@@ -457,6 +478,11 @@ class Hub:
         if self._changes is None:
             raise RefusedError("nobody keeps settings here", where="settings", remedy="Ask the real daemon")
         return self._changes
+
+    def _history(self) -> Past:
+        if self._past is None:
+            raise RefusedError("nobody keeps a history here", where="history", remedy="Ask the real daemon")
+        return self._past
 
     def _with_support(self, answer: AnyMessage) -> AnyMessage:
         """What the hub knows, beside what the keeper gives."""
@@ -525,6 +551,8 @@ class Hub:
     def _tell(self, event: Event) -> None:
         self._recent.append(event)
         log.info("%s", event.text, extra={"kind": event.kind, "uplink": event.uplink, "call": event.call})
+        if self._past is not None:
+            self._past.happened(event)
         for peer in list(self._followers):
             self._sockets.send(peer, event)
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from gateway.changes import ChangeReply, ChangeVerb, ProblemView
+from gateway.records import RecordReply, RecordVerb
 from gateway.status import CallView, Frozen, Message, PhoneView, Status
 
 # --- daemon -> calls ------------------------------------------------------------------------------
@@ -89,7 +90,8 @@ class PhonePlan(Frozen, frozen=True, kw_only=True):
 
 
 class DiallingPlan(Frozen, frozen=True, kw_only=True):
-    """How all phones dial. `codes`: (star code, its name as in the settings); none: the usual ones."""
+    """How all phones dial. `codes`: (star code, its name as in the settings); none: the usual ones.
+    `devices`: those of the office side, whose addresses the state code speaks."""
 
     first_digit_s: float = 20.0
     next_digit_s: float = 4.0
@@ -97,6 +99,7 @@ class DiallingPlan(Frozen, frozen=True, kw_only=True):
     forward_outside: bool = False
     codes: tuple[tuple[str, str], ...] = ()
     language: str = "en"
+    devices: tuple[str, ...] = ()
 
 
 class TrunkPlan(Message, frozen=True, kw_only=True):
@@ -382,8 +385,9 @@ Verb = (
     | PlayFile
     | ExplainNumber
     | ChangeVerb
+    | RecordVerb
 )
-Reply = Done | Refused | StatusNow | ChangeReply
+Reply = Done | Refused | StatusNow | ChangeReply | RecordReply
 FromDaemon = Paths | TrunkPlan
 FromCalls = (
     CallsReady

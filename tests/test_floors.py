@@ -26,7 +26,7 @@ GROUND = {
     *("fields", "hours", "relations", "relations_box", "refusals", "places", "plan", "patterns"),
     *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext"),
     *("sheet", "sheetpage"),
-    *("status", "verdict", "messages", "changes", "errors", "wire", "inbox", "emodel"),
+    *("status", "verdict", "records", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
 MAINS = {
     *("__main__", "boot", "building", "channels", "daemon", "exchange", "frontpanel", "ctl", "hub", "lender"),
@@ -63,6 +63,7 @@ DOORS = {
 # What a door takes and gives: plain values, so everybody in the room may name them.
 VALUES = {"calls/sip/values"}
 LOOPS = {
+    "history/recorder",
     "calls/trunk",
     "panel/front",
     "phones/desk",
@@ -75,6 +76,7 @@ LOOPS = {
 # Which files may import which library. pyproject.toml bans the same names for ruff.
 LIBRARIES = {
     "cryptography": {"settings/vault"},
+    "sqlite3": {"history/store"},
     "dns": {"uplinks/resolve"},
     "gpiod": {"panel/lines", "phones/gpio"},
     "gpiozero": {"panel/board", "panel/lines"},
