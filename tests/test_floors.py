@@ -75,7 +75,7 @@ LOOPS = {
 
 # Which files may import which library. pyproject.toml bans the same names for ruff.
 LIBRARIES = {
-    "cryptography": {"settings/vault"},
+    "cryptography": {"settings/vault", "settings/agefile"},
     "sqlite3": {"history/store"},
     "dns": {"uplinks/resolve"},
     "gpiod": {"panel/lines", "phones/gpio"},

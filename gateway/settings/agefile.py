@@ -1,22 +1,34 @@
-"""Door to age files (age-encryption.org/v1, on pyrage): backups under a passphrase. Runs in the sealer's
-process.
+"""Door to age files (age-encryption.org/v1): backups under a passphrase. Runs in the sealer's process.
+
+Read by pyrage. Written here, on `cryptography`: pyrage takes as much memory for the passphrase as its machine
+can fill in a second, which a smaller box could not read again. What was written is opened before it is given.
 
 Law: what comes in is bounded before anything is computed, and everything that is wrong with it is one error.
 """
 
+import hashlib
+import hmac
+import os
 import re
+from base64 import b64encode
 
 import msgspec
 import pyrage
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pyrage import passphrase as age
 
 from gateway.errors import RefusedError
 
 MAX_BYTES = 1 << 20
+WORK = 16
+"""Binary logarithm of scrypt's N: 64 MiB, which the smallest box has."""
 MOST_WORK = 18
-"""Binary logarithm of scrypt's N: 256 MiB, a few seconds. A file that asks for more is no backup of ours."""
+"""256 MiB, a few seconds. A file that asks for more is no backup of ours."""
 SHORTEST_PASSPHRASE = 10
 _VERSION = 1
+_CHUNK = 64 << 10
 _HEAD = re.compile(
     rb"age-encryption\.org/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n[A-Za-z0-9+/]{43}\n--- "
 )
@@ -30,15 +42,49 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def export(files: dict[str, bytes], phrase: str) -> bytes:
-    """An age file. Raises RefusedError for a passphrase that is too short."""
+    """An age file, which opens again. Raises RefusedError for a passphrase that is too short."""
     if len(phrase) < SHORTEST_PASSPHRASE:
         raise RefusedError(
             "the passphrase is too short",
             where="backup",
             remedy=f"Give {SHORTEST_PASSPHRASE} characters or more",
         )
-    sealed: bytes = age.encrypt(msgspec.msgpack.encode(Kept(version=_VERSION, files=files)), phrase)
+    sealed = _seal(msgspec.msgpack.encode(Kept(version=_VERSION, files=files)), phrase)
+    if open_file(sealed, phrase) != files:
+        raise RefusedError("the backup does not open again", where="backup", remedy="Try again")
     return sealed
+
+
+def _seal(plain: bytes, phrase: str) -> bytes:
+    """age v1 with one scrypt stanza (C2SP age.md: header, header MAC, payload as STREAM)."""
+    file_key, salt, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
+    wrap = hashlib.scrypt(
+        phrase.encode(),
+        salt=b"age-encryption.org/v1/scrypt" + salt,
+        n=1 << WORK,
+        r=8,
+        p=1,
+        dklen=32,
+        maxmem=1 << (WORK + 11),
+    )
+    body = ChaCha20Poly1305(wrap).encrypt(bytes(12), file_key, None)
+    head = b"age-encryption.org/v1\n-> scrypt %s %d\n%s\n---" % (_base64(salt), WORK, _base64(body))
+    mac = hmac.digest(_derive(file_key, b"", b"header"), head, "sha256")
+    stream = ChaCha20Poly1305(_derive(file_key, nonce, b"payload"))
+    chunks = [plain[at : at + _CHUNK] for at in range(0, len(plain), _CHUNK)] or [b""]
+    sealed = [
+        stream.encrypt(number.to_bytes(11, "big") + bytes([number == len(chunks) - 1]), chunk, None)
+        for number, chunk in enumerate(chunks)
+    ]
+    return b"".join([head, b" ", _base64(mac), b"\n", nonce, *sealed])
+
+
+def _derive(key: bytes, salt: bytes, what: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, what).derive(key)
+
+
+def _base64(data: bytes) -> bytes:
+    return b64encode(data).rstrip(b"=")
 
 
 def open_file(data: bytes, phrase: str) -> dict[str, bytes]:
