@@ -22,7 +22,8 @@ from gateway.calls.trunk import Trunk
 from gateway.errors import DoorError, GatewayError
 from gateway.inbox import Inbox
 from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
-from gateway.phones.desk import Desk, Facts
+from gateway.phones.addresses import addresses
+from gateway.phones.desk import Desk
 from gateway.phones.model import FromPhone
 from gateway.phones.sounds import Sounds
 from gateway.service import Service
@@ -163,7 +164,7 @@ class Exchange:
         self._engine = Engine(self._inbox.post, options)
         self._engine.start()
         sounds = self._sounds_of(plan)
-        self._desk = Desk(Ears(self._engine), sounds)
+        self._desk = Desk(Ears(self._engine), sounds, addresses)
         self._trunk = Trunk(plan, self._engine, self._desk, self._send)
         self._desk.connect(self._trunk, self._trunk.publish)
         self._desk.replan(plan.phones, plan.dialling, sounds)
@@ -183,12 +184,7 @@ class Exchange:
             return
         self._trunk.paths(paths)
         names = [path.uplink for path in paths.paths]
-        self._desk.paths(
-            Facts(
-                addresses=self._desk.facts.addresses,
-                place=names.index(paths.active) if paths.active in names else None,
-            )
-        )
+        self._desk.channel(names.index(paths.active) if paths.active in names else None)
 
     def _send(self, message: m.FromCalls) -> None:
         if self._link is not None:

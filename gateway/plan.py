@@ -77,6 +77,7 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
             forward_outside=settings.dialling.forward_outside,
             codes=tuple((code, name) for name, code in settings.dialling.codes if code),
             language=settings.appliance.language,
+            devices=settings.lan.devices,
         ),
         sip_port=settings.ports.sip,
         rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),

@@ -255,7 +255,7 @@ class Remember:
 
 @dataclass(frozen=True, slots=True)
 class SayState:
-    """Speak the box's address and state."""
+    """Speak the box's address and state; Spoken comes when that is over."""
 
 
 @dataclass(frozen=True, slots=True)

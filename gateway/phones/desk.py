@@ -93,15 +93,6 @@ class Given:
 
 
 @dataclass(slots=True)
-class Facts:
-    """What `***` speaks of, and what makes dial tone stutter."""
-
-    addresses: tuple[str, ...] = ()
-    place: int | None = None
-    """Of the channel in use, in the owner's order, from 0; None: none can be used."""
-
-
-@dataclass(slots=True)
 class _Books:
     offers: dict[int, set[str]] = field(default_factory=dict)
     given: dict[int, Given] = field(default_factory=dict)
@@ -110,20 +101,22 @@ class _Books:
 class Desk:
     """All phones of the box. Not thread-safe: every method runs on one loop.
 
-    `present` is called when somebody has dialled the digits of a page; `clock` gives monotonic seconds,
-    `wall` Unix seconds.
+    `addresses` gives those of network devices; `present` is called when somebody has dialled the digits of a
+    page; `clock` gives monotonic seconds, `wall` Unix seconds.
     """
 
     def __init__(
         self,
         audio: Audio,
         sounds: Sounds,
+        addresses: Callable[[Iterable[str]], tuple[str, ...]] = lambda devices: (),
         present: Callable[[str], None] = lambda digits: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.facts = Facts()
         self._audio = audio
+        self._addresses = addresses
+        self._channel: int | None = None
         self._sounds = sounds
         self._changed: Callable[[], None] = lambda: None
         self._present = present
@@ -177,7 +170,7 @@ class Desk:
                 hotline_after_s=plan.hotline_after_s,
                 may_refuse=plan.may_refuse,
             )
-        self.paths(self.facts)
+        self.channel(self._channel)
         self._work()
 
     def attach(self, phone: str, hardware: Hardware) -> None:
@@ -185,10 +178,10 @@ class Desk:
         if phone in self._stations:
             self._stations[phone].hardware = hardware
 
-    def paths(self, facts: Facts) -> None:
-        """Another channel carries calls, or the box has another address."""
-        self.facts = facts
-        notice = self._dialling.stutter_on_backup and facts.place is not None and facts.place > 0
+    def channel(self, place: int | None) -> None:
+        """Calls leave by this channel, counted from 0 in the owner's order; None: by none."""
+        self._channel = place
+        notice = self._dialling.stutter_on_backup and bool(place)
         for station in self._stations.values():
             station.line.notice = notice
 
@@ -493,9 +486,8 @@ class Desk:
                 station.hears = " ".join(prompts)
                 audio.play_into(name, self._sounds.prompts(prompts), False)
             case c.SayState():
-                words = box_state(self.facts.addresses, self.facts.place)
+                words = box_state(self._addresses(self._dialling.devices), self._channel)
                 station.hears = " ".join(words)
-                station.line.ear.speaking = True
                 audio.play_into(name, self._sounds.prompts(words), False)
             case c.Hush():
                 station.hears = ""

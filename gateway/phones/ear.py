@@ -4,7 +4,7 @@ The book-keeping of what a line plays: it emits only what changes. A tone that i
 spoken waits for their end.
 """
 
-from gateway.phones.callside import Deafen, Hush, LineAction, Listen, PlayTone, Speak, ToneName
+from gateway.phones.callside import Deafen, Hush, LineAction, Listen, PlayTone, SayState, Speak, ToneName
 from gateway.phones.model import Action, Light
 
 
@@ -47,10 +47,10 @@ class Ear:
             self.tone = tone
             self.emit(PlayTone(tone))
 
-    def speak(self, prompts: tuple[str, ...], then: ToneName | None = None) -> None:
+    def speak(self, words: Speak | SayState, then: ToneName | None = None) -> None:
         """These words, then this tone."""
         self.tone, self.speaking, self._after = None, True, then
-        self.emit(Speak(prompts))
+        self.emit(words)
 
     def spoken(self) -> None:
         """The words are over."""

@@ -118,6 +118,7 @@ class Line:
         self._keyed = ""
         self._placed = Go("", "outside")
         self._no_waiting = False
+        self._dial_after = False
         self._timers: dict[Timer, float] = {}
         self._last_s = 0.0
 
@@ -192,6 +193,10 @@ class Line:
                 self.ear.emit(c.Drop(self.waiting.call))
                 self.waiting = None
                 self._offer_over()
+            case c.Refuse() if self.held and self.state == "ringing":
+                self.ear.emit(c.Drop(self.held.call))
+                self.held = None
+                self._stop_ringing()
             case c.DialAll(digits):
                 if self.state == "idle":
                     self.ear.listen(True)
@@ -203,6 +208,9 @@ class Line:
                 self._offered(event)
             case c.PickedUp():
                 self._picked_up(event, now)
+            case c.Spoken() if self._dial_after and self.state == "told":
+                self.ear.hush()
+                self._dial(now)
             case c.Spoken():
                 self.ear.spoken()
             case c.Became():
@@ -217,7 +225,7 @@ class Line:
             case c.Answered(call) if self.active and call == self.active.call:
                 self._answered(self.active)
             case c.Told(call, reason) if self.active and call == self.active.call:
-                self.ear.speak((reason,))
+                self.ear.speak(c.Speak((reason,)))
             case _:
                 pass
 
@@ -336,7 +344,7 @@ class Line:
             case "4" if self.held and (active.inside or (self.held.inside and active.up)):
                 held, self.active, self.held = self.held, None, None
                 self._connect(active, held)
-                self._say(("done",), now)
+                self._say(c.Speak(("done",)), now)
             case _:
                 pass
 
@@ -438,6 +446,10 @@ class Line:
                         self.ear.emit(c.SendDigit(party.call, key))
             case "menu":
                 self._choose(key, now)
+            case "told" if self._dial_after:
+                self.ear.hush()
+                self._dial(now)
+                self._digit(key, source, now)
             case "told" | "howling" | "parked":
                 self._keyed = (self._keyed + key)[-8:]
                 any(self._helps(self._keyed[n:], now) for n in range(len(self._keyed)))
@@ -498,8 +510,7 @@ class Line:
         memory = self.memory
         match code.name:
             case "status":
-                self._say((), now)
-                self.ear.emit(c.SayState())
+                self._say(c.SayState(), now)
             case "redial":
                 self._dial_all(memory.last_dialled, now, "nothing_to_redial")
             case "last_caller":
@@ -509,30 +520,29 @@ class Line:
             case "do_not_disturb_on" | "do_not_disturb_off":
                 memory.dnd = code.name == "do_not_disturb_on"
                 self.ear.emit(c.Remember("dnd", "on" if memory.dnd else "off"))
-                self._say(("dnd_on" if memory.dnd else "dnd_off",), now)
+                self._say(c.Speak(("dnd_on" if memory.dnd else "dnd_off",)), now)
             case "forward" if code.digits not in self.plan.extensions:
                 self._fail("forward_refused", now)  # law 10: what comes in never makes the box dial out
             case "forward" | "forward_off":
                 memory.forward = code.digits
                 self.ear.emit(c.Remember("forward", memory.forward))
-                self._say(("forward_on", *memory.forward) if memory.forward else ("forward_off",), now)
+                words = ("forward_on", *memory.forward) if memory.forward else ("forward_off",)
+                self._say(c.Speak(words), now)
             case "pick_up":
                 self.ear.emit(c.PickUp())
             case "presence":
                 self.ear.emit(c.Present(code.digits))
-                self._say(("done",), now)
+                self._say(c.Speak(("done",)), now)
             case _:
                 self._fail("invalid_number", now)
 
     # --- what the user is told --------------------------------------------------------------------
 
-    def _say(self, prompts: tuple[str, ...], now: float, then: c.ToneName = "dial") -> None:
-        """Words about what was done; none: somebody else speaks them."""
+    def _say(self, words: c.Speak | c.SayState, now: float) -> None:
+        """Words about what was done; then dial tone, or a key that comes before their end."""
         self._told(now)
-        if prompts:
-            self.ear.speak(prompts, then)
-        else:
-            self.ear.hush()
+        self._dial_after = True
+        self.ear.speak(words)
 
     def _fail(self, reason: str, now: float) -> None:
         self.active = None
@@ -541,7 +551,7 @@ class Line:
             self.ear.hush()
             self.ear.play("busy")
         else:
-            self.ear.speak((reason,), "congestion")
+            self.ear.speak(c.Speak((reason,)), "congestion")
 
     def _calm(self) -> None:
         """No timer, and no key's tones are being kept from the far end."""
@@ -551,6 +561,7 @@ class Line:
     def _told(self, now: float) -> None:
         self._calm()
         self.state = "told"
+        self._dial_after = False
         self._keyed = ""
         self._timers = {"told": now + TOLD_S}
 
@@ -640,7 +651,7 @@ class Line:
         elif over.reason in ("pin_wanted", "pin_wrong") and self.state == "placing":
             self.state, self._keyed = "pin", ""
             self._timers = {"digits": now + self.options.first_digit_s}
-            self.ear.speak((over.reason,))
+            self.ear.speak(c.Speak((over.reason,)))
         else:
             self._fail(over.reason, now)
 
@@ -680,7 +691,7 @@ class Line:
                 self.state = "howling"
                 self._keyed = ""
                 self._timers = {"howl": now + HOWL_S}
-                self.ear.speak(("hang_up",), "howler")
+                self.ear.speak(c.Speak(("hang_up",)), "howler")
             case "howl":
                 self.state = "parked"
                 self.ear.hush()

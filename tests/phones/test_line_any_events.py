@@ -85,7 +85,7 @@ class House:
             case c.PlayTone(tone):
                 assert self.listening, "no tone into a handset that is down"
                 self.tone = tone
-            case c.Speak():
+            case c.Speak() | c.SayState():
                 assert self.listening
                 self.tone = "words"
             case c.Hush():

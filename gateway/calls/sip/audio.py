@@ -5,8 +5,9 @@ that a phone that is pulled stops nobody else. What an end hears is the sum of i
 the words played into it. Peers of one end hear each other only while it mixes (three-way).
 """
 
+import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import pjsua2 as pj
 
 from gateway.errors import DoorError
 
+_REST_S = 0.2
+"""A player tells its end-of-file, which comes with every round, to its own object a moment later: so that
+object is parted from everybody first, and freed when nothing can be on its way to it any more."""
 _CLOSE_S = 0.1
 """The bridge lets go of a file on its own clock thread: five frames of 20 ms are enough."""
 _DRIVER = "ALSA"
@@ -22,11 +26,18 @@ _DRIVER = "ALSA"
 class End:
     """One phone's mouth and ear. `ear` None: nothing is recorded, and nobody listens."""
 
-    def __init__(self, mouth: pj.AudioMedia, ear: pj.AudioMedia | None) -> None:
+    def __init__(
+        self, mouth: pj.AudioMedia, ear: pj.AudioMedia | None, lay_aside: Callable[[object], None]
+    ) -> None:
+        self._lay_aside = lay_aside
         self._mouth = mouth
         self._ear = ear
         self._peers: list[pj.AudioMedia | End] = []
         self._mixing = False
+        # A recording stops while nobody sends into it; with silence it keeps time.
+        self._silence = _player("") if isinstance(ear, pj.AudioMediaRecorder) else None
+        if self._silence is not None:
+            _link(self._silence, ear)
         self._sound: pj.AudioMediaPlayer | None = None
 
     # --- what it is made of -----------------------------------------------------------------------
@@ -36,11 +47,14 @@ class End:
         self.hush()
         for peer in list(self._peers):
             self.part(peer)
-        for media in (self._mouth, self._ear):
-            if isinstance(media, pj.ExtraAudioDevice):
-                media.close()
+        if self._silence is not None:
+            _unlink(self._silence, self._ear)
+        if isinstance(self._mouth, pj.ExtraAudioDevice):
+            self._mouth.close()
+        for media in (self._mouth, self._ear, self._silence):
+            self._lay_aside(media)
         del self._mouth
-        self._ear = None
+        self._ear = self._silence = None
 
     def play(self, path: str) -> None:
         """Speak another file from now on. Raises pj.Error on a bad file; then the old one goes on."""
@@ -49,6 +63,7 @@ class End:
             if (sink := _sink(peer)) is not None:
                 self._mouth.stopTransmit(sink)
                 player.startTransmit(sink)
+        self._lay_aside(self._mouth)
         self._mouth = player
 
     def record(self, path: str) -> None:
@@ -58,6 +73,9 @@ class End:
             if self._ear is not None:
                 source.stopTransmit(self._ear)
             source.startTransmit(recorder)
+        self._silence = self._silence or _player("")
+        self._silence.startTransmit(recorder)
+        self._lay_aside(self._ear)
         self._ear = recorder
 
     def mute(self, on: bool) -> None:
@@ -135,6 +153,7 @@ class End:
         """No sound of the box's own."""
         if self._sound is not None:
             _unlink(self._sound, self._ear)
+            self._lay_aside(self._sound)
             self._sound = None
 
 
@@ -213,11 +232,12 @@ class Ends:
     def __init__(self) -> None:
         self._ends: dict[str, End] = {}
         self._closing: list[tuple[float, str]] = []
+        self._aside: list[tuple[float, object]] = []
         self._speaking: dict[str, float] = {}
 
     def open(self, name: str, play: str, record: str) -> None:
         """Make an end of files; one of that name is closed. Raises pj.Error on a bad file."""
-        end = End(_player(play), _recorder(record) if record else None)
+        end = End(_player(play), _recorder(record) if record else None, self._lay_aside)
         if name in self._ends:
             self._ends.pop(name).close()
         self._ends[name] = end
@@ -227,7 +247,7 @@ class Ends:
         if name in self._ends:
             self._ends.pop(name).close()  # it may be the same device
         device = _device(capture, playback)
-        self._ends[name] = End(device, device)
+        self._ends[name] = End(device, device, self._lay_aside)
 
     def get(self, name: str) -> End:
         """Raises DoorError when there is no such end."""
@@ -239,6 +259,8 @@ class Ends:
         """Play into an ear; what does not loop is over at a time that `spoken` tells. A file that is missing
         is left out."""
         self._speaking.pop(name, None)
+        if not loop:
+            self._speaking[name] = now  # words that cannot be played are over at once
         length_s = self.get(name).sound([path for path in paths if Path(path).is_file()], loop)
         if not loop:
             self._speaking[name] = now + length_s
@@ -261,21 +283,26 @@ class Ends:
         self._speaking.pop(name, None)
         if name in self._ends:
             self._ends.pop(name).close()
-        self._closing.append((now + _CLOSE_S, name))
+        self._closing.append((now + _REST_S + _CLOSE_S, name))
 
     @property
     def busy(self) -> bool:
         """True while somebody waits for the end of words, or of a file."""
-        return bool(self._closing or self._speaking)
+        return bool(self._closing or self._speaking or self._aside)
 
     def closed(self, now: float) -> list[str]:
         """Ends whose files are complete since the last call."""
+        self._aside = [(due, media) for due, media in self._aside if due > now]
         done = [name for due, name in self._closing if due <= now]
         self._closing = [(due, name) for due, name in self._closing if due > now]
         return done
 
     def close(self) -> None:
-        """Close all."""
+        """Close all; what is left of them is gone when nobody is `busy` any more."""
         for end in self._ends.values():
             end.close()
         self._ends.clear()
+        self._speaking.clear()
+
+    def _lay_aside(self, media: object) -> None:
+        self._aside.append((time.monotonic() + _REST_S, media))

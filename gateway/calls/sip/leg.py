@@ -87,13 +87,16 @@ class Leg(pj.Call):
         self.uplink = uplink
 
     def hold(self, on: bool) -> None:
-        """re-INVITE with or without hold."""
+        """re-INVITE with or without hold; while another one is open, when that is answered."""
+        self._hold_wanted = on
+        if self._pending:
+            return
         if on:
             self.setHold(_one_audio())
         else:
             self._send_reinvite(pj.PJSUA_CALL_UNHOLD)
         self._pending = "hold"
-        self._held = self._hold_wanted = on
+        self._held = on
 
     def _send_reinvite(self, flags: int) -> None:
         parameters = _one_audio()
@@ -110,7 +113,7 @@ class Leg(pj.Call):
         """Do what a callback left to be done outside it."""
         if self._hold_due and not self.over:
             self._hold_due = False
-            self.hold(True)
+            self.hold(self._hold_wanted)
 
     def turn(self) -> None:
         """What is sent in this dialog from now on leaves where the account points."""
@@ -220,7 +223,7 @@ class Leg(pj.Call):
         if self._confirmed and self._pending:
             move, self._pending = self._pending == "move", None
             self._post(values.LegReinvited(self.number, int(tsx.statusCode), str(tsx.statusText), move))
-            self._hold_due = move and tsx.statusCode < 300 and self._hold_wanted and not self._held
+            self._hold_due = self._hold_wanted != self._held and (tsx.statusCode < 300 or not move)
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         info = self.getInfo()
