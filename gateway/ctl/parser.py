@@ -260,7 +260,7 @@ def _settings(verbs: "Verbs") -> None:
     pairs = _word("pairs", "PATH=VALUE", "such as uplinks.main.metered=true; a secret: PATH alone", nargs="+")
     paths = _word("paths", "PATH", "such as phones.kitchen", nargs="+")
     secret = _secret_file("--secret-file", "take the secret from the first line of this file", "secret_file")
-    _verb(verbs, "show", "settings.show", "the settings in force; secrets are masked", older)
+    _verb(verbs, "show", "settings.show", "the confirmed settings; secrets are masked", older)
     _verb(verbs, "set", "settings.set_values", "change values; comments stay", pairs, secret, _change, _why)
     _verb(verbs, "unset", "settings.unset", "take values or whole sections out", paths, _change, _why)
     edit = "change them in $EDITOR, until they are sound"

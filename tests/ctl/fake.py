@@ -193,7 +193,7 @@ class FakeDaemon:
             case GetSettings(revision=revision):
                 if revision and revision not in self.texts:
                     return self._unknown(revision)
-                text = self.texts[revision] if revision else self._in_force()
+                text = self.texts[revision] if revision else self.text
                 return SettingsNow(
                     text=masking.masked(text), revision=revision or self.revision, origin="owner"
                 )
@@ -243,9 +243,6 @@ class FakeDaemon:
                 )
             case _:
                 return Done(text="Done.")
-
-    def _in_force(self) -> str:
-        return self._tried if self.trial else self.text
 
     def _try(self, text: str, base: int, who: str, only_look: bool, seconds: int) -> Spoken:
         if base != self.revision:
