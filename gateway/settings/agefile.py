@@ -50,6 +50,8 @@ def export(files: dict[str, bytes], phrase: str) -> bytes:
             remedy=f"Give {SHORTEST_PASSPHRASE} characters or more",
         )
     sealed = _seal(msgspec.msgpack.encode(Kept(version=_VERSION, files=files)), phrase)
+    if len(sealed) > MAX_BYTES:
+        raise _refused("there is too much to keep", "Shorten the settings")
     if open_file(sealed, phrase) != files:
         raise RefusedError("the backup does not open again", where="backup", remedy="Try again")
     return sealed

@@ -95,6 +95,8 @@ def main() -> int:
     """One errand; gives the exit code."""
     with contextlib.suppress(OSError, ValueError):  # where the unit forbids it, its own limits hold
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    with contextlib.suppress(OSError):  # when memory is short, this goes before the daemon does
+        Path("/proc/self/oom_score_adj").write_text("900")
     answer: Answer
     try:
         answer = do(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Errand), time.time())
