@@ -166,6 +166,9 @@ class _Session:
         config.medConfig.ecTailLen = 0
         config.medConfig.hasIoqueue = True
         config.medConfig.threadCnt = 1
+        # A bridge that is put to sleep has to be woken before the first dial tone, and loses what it is asked
+        # meanwhile.
+        config.medConfig.sndAutoCloseTime = -1
         self._writer = _LogWriter()
         config.logConfig.level = config.logConfig.consoleLevel = self.options.log_level
         config.logConfig.writer = self._writer
@@ -223,6 +226,9 @@ class _Session:
             self.turn(LISTEN_MS)
         self.legs.clear()
         self.ends.close()
+        while self.ends.busy:
+            self.turn(LISTEN_MS)
+            self.ends.closed(time.monotonic())
         self.terms.close()
         gc.collect()
         self.endpoint.libDestroy()
