@@ -32,6 +32,8 @@ from gateway.phones.usbmodel import Wanted
 from gateway.phones.usbnode import Bus
 from tests.phones import descriptors as d
 from tests.phones.usbworlds import FakeWorld, Phone, World
+from tests.vm.hardware import load
+from tests.vm.phones import UsbIpWorld
 
 ANY = {"desk": Wanted()}
 
@@ -383,3 +385,31 @@ def test_a_phone_that_hangs_does_not_stop_the_others(fake: FakeWorld) -> None:
         await door.unplugged("desk")
 
     run(fake.bus, work, {"desk": Wanted("1-1"), "till": Wanted("1-2")})
+
+
+# --- what only the kernel can show -------------------------------------------------------------------------
+
+
+@pytest.mark.vm
+def test_a_phone_of_the_cm109_kind_over_its_own_driver(usbip_world: UsbIpWorld) -> None:
+    load("cm109", "evdev")
+
+    async def work(door: Room) -> None:
+        phone = usbip_world.plug_cm109()
+        assert (await door.plugged()).rings
+        heard = []
+        for scancode in ("88", "00", "14", "00", "84", "00", "48", "00"):  # green, 1, *, red (kip1000)
+            phone.press(bytes.fromhex(scancode))
+            if scancode != "00":
+                heard.append((await door.next()).event)
+            else:
+                await asyncio.sleep(0.3)
+        assert kinds(heard) == [OffHook, "1", "*", OnHook]
+        desk = door.door.hardware("desk")
+        desk.do(Ring(RingCadence((300, 300))))
+        assert [await Sight(phone).next(), await Sight(phone).next()] == [b"\x20", b"\x00"]
+        desk.do(StopRing())
+        phone.unplug()
+        await door.unplugged()
+
+    run(usbip_world.bus, work)

@@ -33,12 +33,15 @@ class UhidWorld:
 class UsbIpPhone:
     """A phone in its own process (usbip.py)."""
 
-    def __init__(self, port: int, descriptor: bytes, serial: str = "", *, sound: bool = True) -> None:
+    def __init__(
+        self, port: int, descriptor: bytes, serial: str = "", *, sound: bool = True, kind: str = "usbip"
+    ) -> None:
+        """`kind`: the program that plays it."""
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._written: SimpleQueue[bytes] = SimpleQueue()
         words = [str(port), descriptor.hex(), serial, "" if sound else "mute"]
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "tests.vm.usbip", *words],
+            [sys.executable, "-S", "-m", f"tests.vm.{kind}", *words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -98,6 +101,11 @@ class UsbIpWorld:
     ) -> UsbIpPhone:
         """`place`: the last digit is the socket of the simulated hub, from 1."""
         self._plugged.append(UsbIpPhone(int(place[-1]) - 1, descriptor, serial, sound=sound))
+        return self._plugged[-1]
+
+    def plug_cm109(self, place: str = "1-1") -> UsbIpPhone:
+        """A phone of that kind: `press` takes a scan code."""
+        self._plugged.append(UsbIpPhone(int(place[-1]) - 1, b"", kind="cm109"))
         return self._plugged[-1]
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ def _rate() -> tuple[int, int, int]:
     return RATE_HZ & 0xFF, RATE_HZ >> 8 & 0xFF, RATE_HZ >> 16
 
 
-def configuration(report_descriptor: bytes, sound: bool = True) -> tuple[bytes, bytes]:
+def configuration(report_descriptor: bytes, sound: bool, keys_bytes: int) -> tuple[bytes, bytes]:
     """The configuration of the telephone, and its HID descriptor (which stands in it too)."""
     hid = _descriptor(0x21, *_word(0x0111), 0, 1, 0x22, *_word(len(report_descriptor)))
     terminals = (
@@ -73,7 +73,7 @@ def configuration(report_descriptor: bytes, sound: bool = True) -> tuple[bytes, 
     keys = (
         _descriptor(4, 3 if sound else 0, 0, 1, 3, 0, 0, 0)
         + hid
-        + _descriptor(5, 0x80 | _KEYS, 3, *_word(16), 4)
+        + _descriptor(5, 0x80 | _KEYS, 3, *_word(keys_bytes), 4)
     )
     body = audio + keys
     return _descriptor(2, *_word(9 + len(body)), 4 if sound else 1, 1, 0, 0x80, 50) + body, hid
@@ -97,17 +97,20 @@ class _Request:
 
 
 class UsbTelephone:
-    """The device's own side of the socket."""
+    """The device's own side of the socket. `IDS`: vendor and product; `KEYS_BYTES`: of an input report."""
+
+    IDS = (0x1209, 0x0002)
+    KEYS_BYTES = 16
 
     def __init__(self, wire: socket.socket, report_descriptor: bytes, serial: str, sound: bool) -> None:
         self._wire = wire
         self._report_descriptor = report_descriptor
-        self._configuration, self._hid = configuration(report_descriptor, sound)
+        self._configuration, self._hid = configuration(report_descriptor, sound, self.KEYS_BYTES)
         self._strings = {0: _descriptor(3, 0x09, 0x04), 1: _string("Simulated"), 2: _string("USB phone")}
         if serial:
             self._strings[3] = _string(serial)
         self._device = _descriptor(
-            *(1, *_word(0x0110), 0, 0, 0, 64, *_word(0x1209), *_word(0x0002), *_word(0x0100)),
+            *(1, *_word(0x0110), 0, 0, 0, 64, *_word(self.IDS[0]), *_word(self.IDS[1]), *_word(0x0100)),
             *(1, 2, 3 if serial else 0, 1),
         )
         self._received = bytearray()
@@ -126,8 +129,7 @@ class UsbTelephone:
         """One line of stdin."""
         word, _, rest = line.strip().partition(" ")
         if word == "press":
-            self._reports.append(bytes.fromhex(rest))
-            self._give_reports()
+            self.press(bytes.fromhex(rest))
         elif word == "tone":
             self._tone_hz, self._echo = float(rest), None
         elif word == "echo":
@@ -138,6 +140,15 @@ class UsbTelephone:
             crossings = sum(1 for a, b in itertools.pairwise(samples) if a < 0 <= b)
             print("heard", len(self._heard), round(rms), crossings, flush=True)
             self._heard.clear()
+
+    def press(self, report: bytes) -> None:
+        """An input report."""
+        self._reports.append(report)
+        self.poll()
+
+    def set(self, report: bytes) -> None:
+        """An output report has come."""
+        print("written", report.hex(), flush=True)
 
     def _microphone(self, size: int) -> bytes:
         if self._echo is not None:
@@ -201,9 +212,9 @@ class UsbTelephone:
             heapq.heappush(self._due, (end, request.number))
         elif request.inward:
             self._waiting[request.number] = request
-            self._give_reports()
+            self.poll()
         else:
-            print("written", request.data.hex(), flush=True)
+            self.set(request.data)
             self._done(request, 0, b"", len(request.data))
 
     def tick(self, now: float) -> None:
@@ -226,7 +237,8 @@ class UsbTelephone:
             )
             self._done(request, 0, data + told, sum(sizes), len(sizes))
 
-    def _give_reports(self) -> None:
+    def poll(self) -> None:
+        """The kernel asks for an input report, or there is one."""
         for number, request in list(self._waiting.items()):
             if request.endpoint == _KEYS and self._reports:
                 del self._waiting[number]
@@ -251,7 +263,7 @@ class UsbTelephone:
         elif (kind, code) == (0xA2, 0x81):
             answer = bytes(_rate())
         elif (kind, code) == (0x21, 9):
-            print("written", request.data.hex(), flush=True)
+            self.set(request.data)
         elif kind & 0x80:
             answer = None
         if answer is None:
@@ -269,10 +281,17 @@ class UsbTelephone:
         self._wire.sendall(data)
 
 
-def main(port: int, descriptor: bytes, serial: str = "", sound: str = "") -> None:
+def main(
+    port: int,
+    descriptor: bytes,
+    serial: str = "",
+    sound: str = "",
+    *,
+    kind: type[UsbTelephone] = UsbTelephone,
+) -> None:
     """Until stdin ends, or the kernel hangs up."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    device = UsbTelephone(ours, descriptor, serial, sound != "mute")
+    device = kind(ours, descriptor, serial, sound != "mute")
     _ATTACH.write_text(f"{port} {theirs.fileno()} {0x10000 + port} {_FULL_SPEED}")
     theirs.close()
     print("plugged", flush=True)
