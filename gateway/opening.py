@@ -79,8 +79,8 @@ async def _resets(shelf: Shelf, ruins: Ruins, vault: Vault, told: list[str]) -> 
                 if written.pending:  # by the marker, just now: what is confirmed has to be in the vault first
                     await _seal_first(shelf, vault, told)
                 ruins.write(written)
-            case Wipe(thoroughly):
-                ruins.wipe(thoroughly=thoroughly)
+            case Wipe():
+                ruins.wipe()
                 result.empty = True
             case Restore(back):
                 why = f"After a factory reset by {who} the box restored its settings by itself"

@@ -308,7 +308,7 @@ class Keeper:
         if revision and revision != self._trial.revision:
             older = await self._revision(revision)
             return SettingsNow(text=_shown(older.text), revision=revision, origin=self._origin)
-        notes = schema.notes(self._settings) if self._settings else ()
+        notes = schema.notes(self._settings, self._text) if self._settings else ()
         if self._tried:
             notes = (f"A change of {self._tried.change.who} is on trial.", *notes)
         return SettingsNow(
@@ -368,7 +368,7 @@ class Keeper:
             settings,
             changed,
             touches(self._settings, settings, self._doors.applies.live(), self._doors.applies.uplinks()),
-            schema.notes(settings),
+            schema.notes(settings, text),
             confirmations,
         )
         before, self._tried = self._tried, tried

@@ -75,9 +75,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Wipe:
-    """Take away settings, state and recordings; `thoroughly`: overwritten first."""
-
-    thoroughly: bool = False
+    """Overwrite and take away settings, state and recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class Reset:
             actions.append(self._write(msgspec.structs.replace(record, pending="", marker=marker)))
         elif record.pending == "decommission":
             self.record = Record()
-            actions += [Destroy(), Wipe(thoroughly=True), Forget()]
+            actions += [Destroy(), Wipe(), Forget()]
             if marker:
                 actions.append(self._write(Record(marker=marker)))
         elif not marker and record.marker:

@@ -111,32 +111,32 @@ class Ruins:
 
     # --- wiping ---
 
-    def wipe(self, *, thoroughly: bool = False) -> None:
-        """Take away settings, state and recordings; `thoroughly`: overwritten first. Raises DoorError."""
-        _empty(self.state, thoroughly)
+    def wipe(self) -> None:
+        """Overwrite and take away settings, state and recordings. Raises DoorError."""
+        _empty(self.state)
         for path in self.file.parent.glob(f"*{self.file.name}*"):
             if path.name in {self.file.name, f"{self.file.name}.refused"} or path.name.startswith("."):
-                _erase(path, thoroughly)
+                _erase(path)
         _sync(self.file.parent)
-        _empty(self.recordings, thoroughly)
+        _empty(self.recordings)
 
     def destroy(self) -> None:
         """Overwrite and take away the key, then the vault. The record stays till last. Raises DoorError."""
-        _empty(self.keys, thoroughly=True)
-        _empty(self.vault, thoroughly=True, but=RECORD)
+        _empty(self.keys)
+        _empty(self.vault, but=RECORD)
 
 
-def _empty(folder: Path, thoroughly: bool, but: str = "") -> None:
+def _empty(folder: Path, but: str = "") -> None:
     """Everything in it goes, the folder stays."""
     try:
         for path in sorted(folder.iterdir()):
             if path.name == but:
                 continue
             if path.is_dir() and not path.is_symlink():
-                _empty(path, thoroughly)
+                _empty(path)
                 path.rmdir()
             else:
-                _erase(path, thoroughly)
+                _erase(path)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -144,9 +144,9 @@ def _empty(folder: Path, thoroughly: bool, but: str = "") -> None:
     _sync(folder)
 
 
-def _erase(path: Path, thoroughly: bool) -> None:
+def _erase(path: Path) -> None:
     try:
-        if thoroughly and stat.S_ISREG(path.lstat().st_mode):
+        if stat.S_ISREG(path.lstat().st_mode):
             with contextlib.suppress(PermissionError):  # a recording of the calls process: at least it goes
                 store.overwrite(path)
         path.unlink()

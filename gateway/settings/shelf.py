@@ -53,12 +53,12 @@ class Shelf:
     def _do(self, step: Step, begun: start.Start, at: float) -> None:
         match step:
             case DropEntry(revision):
-                self._entry(revision).unlink(missing_ok=True)
+                store.remove(self._entry(revision), scrub=True)
             case AddEntry(revision, who):
                 entry = Revision(revision=revision, at=at, who=who, why="", differences=0, text=begun.text)
                 self._add(entry)
             case CopyFile():
-                store.write(self.state / store.GOOD_COPY, begun.text.encode())
+                store.write(self.state / store.GOOD_COPY, begun.text.encode(), scrub=True)
             case OpenVault():
                 pass  # not of the disk
 
@@ -80,14 +80,14 @@ class Shelf:
         self._save_refused()
         self._add(revision)
         try:
-            store.write(self.file, data)
+            store.write(self.file, data, scrub=True)
         except DoorError:
-            with contextlib.suppress(OSError):
-                self._entry(revision.revision).unlink()
+            with contextlib.suppress(DoorError):
+                store.remove(self._entry(revision.revision), scrub=True)
             raise
         # The owner's file counts from here on: what fails now is put right by the next start.
         with contextlib.suppress(DoorError):
-            store.write(self.state / store.GOOD_COPY, data)
+            store.write(self.state / store.GOOD_COPY, data, scrub=True)
         self._prune()
 
     def _save_refused(self) -> None:
@@ -101,12 +101,12 @@ class Shelf:
     def note_trial(self, who: str, text: str) -> None:
         """Remember that a trial runs, so that a start after a power cut can tell. Raises DoorError."""
         store.make_folder(self.state)
-        store.write(self.state / TRIAL, msgspec.json.encode(_Trial(who=who, text=text)))
+        store.write(self.state / TRIAL, msgspec.json.encode(_Trial(who=who, text=text)), scrub=True)
 
     def forget_trial(self) -> None:
         """No trial runs any more."""
-        with contextlib.suppress(OSError):
-            (self.state / TRIAL).unlink(missing_ok=True)
+        with contextlib.suppress(DoorError):
+            store.remove(self.state / TRIAL, scrub=True)
 
     def _tried(self) -> _Trial | None:
         try:
@@ -141,5 +141,5 @@ class Shelf:
 
     def _prune(self) -> None:
         for path in self._entries()[:-MOST_REVISIONS]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+            with contextlib.suppress(DoorError):
+                store.remove(path, scrub=True)

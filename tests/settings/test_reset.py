@@ -73,7 +73,7 @@ def test_wanted_twice_is_one_reset() -> None:
 def test_decommissioning_ends_with_no_record() -> None:
     write, _ = Reset(Record(count=2, at=at(1))).receive(Wanted("decommission", "page"), at(100))
     assert isinstance(write, Write) and write.record.pending == "decommission"
-    assert Reset(write.record).receive(Started(), at(5)) == [Destroy(), Wipe(thoroughly=True), Forget()]
+    assert Reset(write.record).receive(Started(), at(5)) == [Destroy(), Wipe(), Forget()]
 
 
 def test_a_marker_file_is_obeyed_once() -> None:
