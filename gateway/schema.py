@@ -128,19 +128,26 @@ def parse(text: str, source: str) -> Settings:
 def read(text: str, source: str) -> Reading:
     """As `parse`, with what there is to say of a sound file."""
     settings, schema = _parse(text, source)
-    said = notes(settings)
-    if schema < VERSION:
-        older = f"The file is of schema {schema} and was read as it was meant; this version writes {VERSION}."
-        said = (older, *said)
-    return Reading(settings, schema, said)
+    return Reading(settings, schema, (*_older(schema), *notes(settings)))
 
 
-def notes(settings: Settings) -> tuple[str, ...]:
-    """What the owner should know of settings that are sound: lines that have no effect."""
-    return tuple(
-        f"trunk.asterisk, line {ignored.line} has no effect: {ignored.why} ({ignored.text[:80]})"
-        for ignored in patterns.parse_extensions(settings.trunk.asterisk)[1]
+def notes(settings: Settings, text: str = "") -> tuple[str, ...]:
+    """What the owner should know of settings that are sound: lines that have no effect, and, with the `text`
+    that they were read from, that it is of an older schema."""
+    schema = migrations.version(tomllib.loads(text)) if text else None
+    return (
+        *_older(schema or VERSION),
+        *(
+            f"trunk.asterisk, line {ignored.line} has no effect: {ignored.why} ({ignored.text[:80]})"
+            for ignored in patterns.parse_extensions(settings.trunk.asterisk)[1]
+        ),
     )
+
+
+def _older(schema: int) -> tuple[str, ...]:
+    if schema == VERSION:
+        return ()
+    return (f"The file is of schema {schema} and was read as it was meant; this version writes {VERSION}.",)
 
 
 def _parse(text: str, source: str) -> tuple[Settings, int]:

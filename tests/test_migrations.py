@@ -28,6 +28,7 @@ def test_every_version_has_its_file() -> None:
 def test_a_recorded_file_is_read(file: Path) -> None:
     reading = schema.read(file.read_text(), file.name)
     assert f"v{reading.schema}.toml" == file.name
+    assert schema.notes(reading.settings, file.read_text()) == reading.notes
     older = [note for note in reading.notes if "of schema" in note]
     assert bool(older) == (reading.schema < schema.VERSION)
 
