@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gateway.panel.gestures import (
@@ -226,18 +226,16 @@ def test_whatever_edges_and_clocks_do_the_law_holds(
 
 
 @given(st.lists(st.tuples(st.floats(0.04, 80), st.floats(0.04, 30)), max_size=6))
+@example([(12.5, 10.0), (12.5, 1.0), (1.0, 1.0)])
 def test_every_reset_had_its_hold_and_its_tap(presses: list[tuple[float, float]]) -> None:
-    finger = Finger()
-    ended, armed_at = finger.now, None
+    """Against a plain account of what a reset is."""
+    finger, armed_until = Finger(), -1.0
     for held_s, pause_s in presses:
+        began = finger.now
+        assume(abs(began - armed_until) > 1e-6)
+        assume(all(abs(held_s - from_s) > 1e-6 for from_s, _ in BANDS))
+        armed = began < armed_until
         finger.hold(held_s)
-        done = finger.took()
-        if done == [Reset()]:
-            assert armed_at is not None and finger.now - SETTLE_S - held_s - armed_at <= CONFIRM_S + 1e-6
-            assert held_s < 3.0
-            armed_at = None
-        else:
-            assert Reset() not in done
-            ended = finger.now - SETTLE_S
-            armed_at = ended if 12.0 <= held_s < 20.0 and armed_at is None else None
+        assert (Reset() in finger.took()) == (armed and held_s < 3.0)
+        armed_until = began + held_s + CONFIRM_S if 12.0 <= held_s < 20.0 and not armed else -1.0
         finger.wait(pause_s)
