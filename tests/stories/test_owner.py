@@ -1,6 +1,9 @@
 """An owner at the command line: the real daemon as a process, gatewayctl as another, and a spare box."""
 
 import json
+import queue
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +19,31 @@ PASSPHRASE = "correct horse battery staple"
 
 
 class Owner(Box):
-    """A box, and its owner's commands."""
+    """A box, and its owner's commands. What the daemon tells systemd is read all the time, as systemd does:
+    a daemon that is not listened to waits."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._told: queue.Queue[str] = queue.Queue()
+        self.notify.settimeout(None)
+        self._listening = True
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        while self._listening:
+            self._told.put(self.notify.recv(4096).decode())
+
+    def hear(self, wanted: str) -> None:
+        while wanted not in self._told.get(timeout=30):
+            pass
+
+    def close(self) -> None:
+        self._listening = False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self.notify.getsockname())
+        self._listener.join(10)
+        super().close()
 
     def says(self, *words: str) -> str:
         """Done: what it printed."""
