@@ -51,8 +51,7 @@ class End:
             _unlink(self._silence, self._ear)
         if isinstance(self._mouth, pj.ExtraAudioDevice):
             self._mouth.close()
-        for media in (self._mouth, self._ear, self._silence):
-            self._lay_aside(media)
+        self._lay_aside(self._mouth)
         del self._mouth
         self._ear = self._silence = None
 
@@ -75,7 +74,6 @@ class End:
             source.startTransmit(recorder)
         self._silence = self._silence or _player("")
         self._silence.startTransmit(recorder)
-        self._lay_aside(self._ear)
         self._ear = recorder
 
     def mute(self, on: bool) -> None:
@@ -198,6 +196,7 @@ def _player(path: str) -> pj.AudioMedia:
 
 
 def _recorder(path: str) -> pj.AudioMediaRecorder:
+    Path(path).unlink(missing_ok=True)  # an older recorder may still be writing its last words there
     recorder = pj.AudioMediaRecorder()
     recorder.createRecorder(path)
     return recorder
@@ -283,7 +282,7 @@ class Ends:
         self._speaking.pop(name, None)
         if name in self._ends:
             self._ends.pop(name).close()
-        self._closing.append((now + _REST_S + _CLOSE_S, name))
+        self._closing.append((now + _CLOSE_S, name))
 
     @property
     def busy(self) -> bool:
