@@ -99,6 +99,7 @@ class Health:
         dhcp: bool,
         metered: bool,
         slaac: bool = False,
+        probe_budget_mb: int = 0,
     ) -> None:
         self.name = name
         self._device = device
@@ -107,8 +108,9 @@ class Health:
         self._dhcp = dhcp
         self._slaac = slaac
         self._metered = metered
+        self._probe_budget_mb = probe_budget_mb
         self._duty = Duty(carrying=False, calls=0)
-        self._schedule = Schedule(name, pace(self._duty, metered, watching))
+        self._schedule = Schedule(name, pace(self._duty, metered, watching, probe_budget_mb))
         self._targets: tuple[Target, ...] = ()
         self._served = True
         self._link = LinkSeen(device, present=False, up=False, carrier=False)
@@ -208,6 +210,7 @@ class Health:
         dhcp: bool,
         metered: bool,
         slaac: bool,
+        probe_budget_mb: int = 0,
     ) -> None:
         """New settings: the line keeps its history, unless it is on another device now."""
         if device != self._device:
@@ -216,6 +219,7 @@ class Health:
             self._addresses = AddressesSeen(device, frozenset())
         self._watching = watching
         self._enabled, self._dhcp, self._slaac, self._metered = enabled, dhcp, slaac, metered
+        self._probe_budget_mb = probe_budget_mb
         self._follow_path(now)
         self._repace(now)
         if name != self.name:
@@ -318,7 +322,7 @@ class Health:
                     self._burst(reach, now)
 
     def _repace(self, now: float) -> None:
-        wanted = pace(self._duty, self._metered, self._watching)
+        wanted = pace(self._duty, self._metered, self._watching, self._probe_budget_mb)
         if self._provider.state != "alive" and not self._metered:
             wanted = replace(wanted, options_s=min(wanted.options_s, SILENT_PROVIDER_S))
         self._schedule.set_pace(wanted, now)

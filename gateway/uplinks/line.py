@@ -36,6 +36,7 @@ class Line:
             dhcp=u.dhcp,
             slaac=u.slaac,
             metered=u.metered,
+            probe_budget_mb=u.probe_budget_mb,
         )
         return Line(wire, health)
 
@@ -52,6 +53,7 @@ class Line:
             dhcp=u.dhcp,
             slaac=u.slaac,
             metered=u.metered,
+            probe_budget_mb=u.probe_budget_mb,
         )
 
     @property

@@ -27,6 +27,7 @@ FALLBACK_OPTIONS_S = 1.0
 """The pace of OPTIONS when nothing answers to echo requests."""
 BYTES: dict[ProbeKind, int] = {"icmp": 72, "options": 1000, "stun": 108}
 """IP bytes of one exchange, both ways."""
+MONTH_S = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,25 @@ class Pace:
     stun_s: float
 
 
-def pace(duty: Duty, metered: bool, watching: Watching) -> Pace:
-    """How often to probe an uplink with this duty. A metered one is asked rarely until it carries calls;
-    OPTIONS come more often than every 30 s, for they keep the address translation of routers open."""
+def pace(duty: Duty, metered: bool, watching: Watching, budget_mb: int = 0) -> Pace:
+    """How often to probe an uplink with this duty. A metered one is asked rarely until it carries calls, and
+    as rarely while it stands by as `budget_mb` in a month (0: any) wants; OPTIONS come more often than every
+    30 s, for they keep the address translation of routers open."""
     active_s, standby_s = watching.active_interval_ms / 1000, watching.standby_interval_ms / 1000
     metered_s = watching.metered_interval_ms / 1000
     if duty.carrying and (duty.calls or not metered):
         return Pace(active_s, 10.0, 30.0)
     if duty.carrying or not metered:
         return Pace(standby_s, 25.0, 30.0)
-    return Pace(metered_s, max(60.0, 4 * metered_s), 120.0)
+    rare = Pace(metered_s, max(60.0, 4 * metered_s), 120.0)
+    servers = max(1, len(watching.stun_servers))
+    a_second = (
+        BYTES["icmp"] / rare.icmp_s
+        + BYTES["options"] / rare.options_s
+        + servers * BYTES["stun"] / rare.stun_s
+    )
+    factor = max(1.0, a_second * MONTH_S / (budget_mb * 1e6)) if budget_mb else 1.0
+    return Pace(rare.icmp_s * factor, rare.options_s * factor, rare.stun_s * factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from gateway.uplinks.model import (
     Verify,
 )
 from gateway.uplinks.observed import Observed
-from gateway.uplinks.probing import CEILING_S, MARGIN_S, Estimator, pace
+from gateway.uplinks.probing import BYTES, CEILING_S, MARGIN_S, Estimator, pace
 from gateway.uplinks.quality import LEAST, Quality
 from gateway.uplinks.reach import REACH
 from gateway.uplinks.sentences import Facts, sentence
@@ -311,3 +311,19 @@ def test_a_metered_uplink_is_asked_rarely_until_it_carries_calls() -> None:
     assert idle.icmp_s == 15 and duty.icmp_s == 1 and busy.icmp_s == 0.2
     assert pace(Duty(True, 0), False, WATCHING).icmp_s == 0.2
     assert pace(Duty(False, 0), False, WATCHING).options_s < 30, "keeps the routers' translation open"
+
+
+@pytest.mark.parametrize("budget_mb", [1, 5, 20, 60, 1000])
+def test_a_metered_uplink_that_stands_by_keeps_its_budget(budget_mb: int) -> None:
+    usual = pace(Duty(False, 0), True, WATCHING)
+    held = pace(Duty(False, 0), True, WATCHING, budget_mb)
+    servers = max(1, len(WATCHING.stun_servers))
+    a_second = (
+        BYTES["icmp"] / held.icmp_s
+        + BYTES["options"] / held.options_s
+        + servers * BYTES["stun"] / held.stun_s
+    )
+    assert a_second * 30 * 86_400 / 1e6 <= budget_mb * 1.001
+    assert held.icmp_s >= usual.icmp_s
+    # Who carries calls is watched as ever.
+    assert pace(Duty(True, 1), True, WATCHING, budget_mb) == pace(Duty(True, 1), True, WATCHING)
