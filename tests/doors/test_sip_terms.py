@@ -4,10 +4,12 @@ import queue
 import socket
 from collections.abc import Iterator
 
+import pjsua2 as pj
 import pytest
 
 from gateway.calls.sip import Engine, EngineOptions
 from gateway.calls.sip import values as v
+from gateway.calls.sip.paths import IDLE_S, Sockets
 from tests.doors.test_sip import Bench, hang_up
 
 PORT = 5170
@@ -130,3 +132,32 @@ def heard(registrar: socket.socket) -> tuple[str, int]:
     answer = ["SIP/2.0 200 OK", *(f"{name}: {fields[name]}" for name in kept), *contact, "Content-Length: 0"]
     registrar.sendto(("\r\n".join(answer) + "\r\n\r\n").encode(), sender)
     return fields["To"].strip("<>"), expires
+
+
+class Slots:
+    """pjsua's table of transports, with as many places."""
+
+    def __init__(self) -> None:
+        self.taken: set[int] = set()
+
+    def transportCreate(self, kind: int, config: pj.TransportConfig) -> int:
+        number = next(n for n in range(32) if n not in self.taken)
+        self.taken.add(number)
+        return number
+
+    def transportClose(self, number: int) -> None:
+        self.taken.remove(number)
+
+
+def test_sockets_that_nobody_uses_make_room_after_a_while() -> None:
+    slots = Slots()
+    sockets = Sockets(slots, "")  # type: ignore[arg-type]
+    used: set[int] = set()
+    for turn in range(100):
+        number = sockets.open(v.BindPath("main", f"127.0.1.{turn}", "198.51.100.1", "udp"), PORT)
+        used = {number}
+        sockets.tidy(used, turn * IDLE_S / 4)
+        assert slots.taken >= used and len(slots.taken) < 9
+    assert 0 in slots.taken, "pjsua makes no account without it"
+    late = sockets.open(v.BindPath("main", "127.0.1.98", "198.51.100.1", "udp"), PORT)
+    assert late not in used and len(slots.taken) < 9, "it stands still, and is used again"

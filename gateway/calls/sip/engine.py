@@ -201,7 +201,7 @@ class _Session:
                 del self.legs[number]
             else:
                 leg.catch_up()
-        self.terms.drop((leg.account for leg in self.legs.values()), time.monotonic())
+        self.terms.tidy((leg.account for leg in self.legs.values()), time.monotonic())
 
     def listen(self, now: float) -> None:
         """Look at what every leg has received; post suspicions of silence, and ends that are closed."""

@@ -6,7 +6,7 @@ Other terms (ports, SRTP, session timers) mean other accounts: calls that are up
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
@@ -63,16 +63,19 @@ class Account(pj.Account):
 
 
 _Socket = tuple[str, str, values.Transport, int]
+IDLE_S = 40.0
+"""Longer than any request waits for its answer (RFC 3261 §17.1.2.2, timer F)."""
 
 
 class Sockets:
-    """All SIP sockets, by address, public address, transport and port. They stay open: what comes in late by
-    one that was replaced still finds its dialog."""
+    """All SIP sockets, by address, public address, transport and port. One that was replaced stays for a
+    while: what comes in late by it still finds its dialog."""
 
     def __init__(self, endpoint: pj.Endpoint, ca_file: str) -> None:
         self._endpoint = endpoint
         self._ca_file = ca_file
         self._open: dict[_Socket, int] = {}
+        self._idle_since_s: dict[_Socket, float] = {}
 
     def open(self, command: values.BindPath, port: int) -> int:
         """pjsua's number of the socket, which is opened where there is none. Raises pj.Error."""
@@ -94,6 +97,15 @@ class Sockets:
             del share  # pjsua2 keeps a pointer into it until here
         return self._open[key]
 
+    def tidy(self, used: Collection[int], now: float) -> None:
+        """Let go of what no account has used for IDLE_S: pjsua has room for 32."""
+        for key, number in list(self._open.items()):
+            if number in used or number == 0:  # pjsua makes no account while number 0 is free
+                self._idle_since_s.pop(key, None)
+            elif now - self._idle_since_s.setdefault(key, now) > IDLE_S:
+                self._endpoint.transportClose(self._open.pop(key))
+                del self._idle_since_s[key]
+
     def _close_like(self, key: _Socket) -> None:
         """Two cannot listen on one TCP port; connections that are up stay."""
         for other in [k for k in self._open if (k[0], k[2:]) == (key[0], key[2:])]:
@@ -110,7 +122,7 @@ class Paths:
         post: Callable[[values.Event], None],
         on_incoming: OnIncoming,
     ) -> None:
-        self._sockets = sockets
+        self.sockets = sockets
         self._options = options
         self._post = post
         self._on_incoming = on_incoming
@@ -121,7 +133,7 @@ class Paths:
 
     def bind(self, command: values.BindPath) -> None:
         """Open the socket of an uplink, or reuse the one that is open. Raises pj.Error."""
-        number = self._sockets.open(command, self._options.sip_port)
+        number = self.sockets.open(command, self._options.sip_port)
         if (self._bound.get(command.uplink), self._numbers.get(command.uplink)) == (command, number):
             return
         self._bound[command.uplink], self._numbers[command.uplink] = command, number
@@ -141,7 +153,7 @@ class Paths:
     def successor(self, options: EngineOptions) -> "Paths":
         """The same uplinks under other terms, for calls to come; the free login goes along. What cannot be
         bound is told."""
-        new = Paths(self._sockets, options, self._post, self._on_incoming)
+        new = Paths(self.sockets, options, self._post, self._on_incoming)
         for command in self._bound.values():
             try:
                 new.bind(command)
@@ -153,6 +165,11 @@ class Paths:
             new._accounts[LOGIN] = self._accounts.pop(LOGIN)
             new._configs[LOGIN] = self._configs.pop(LOGIN)
         return new
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """pjsua's numbers of the sockets in use."""
+        return frozenset(self._numbers.values())
 
     def owns(self, account: Account) -> bool:
         """Whether the account is one of these."""

@@ -10,10 +10,9 @@ import pjsua2 as pj
 
 from gateway.calls.sip import values
 from gateway.calls.sip.options import EngineOptions
-from gateway.calls.sip.paths import Account, OnIncoming, Paths, Sockets
+from gateway.calls.sip.paths import IDLE_S, Account, OnIncoming, Paths, Sockets
 
-FORMER_S = 40.0
-"""Longer than any request waits for its answer (RFC 3261 §17.1.2.2, timer F)."""
+TIDY_S = 1.0
 
 
 class Terms:
@@ -28,6 +27,7 @@ class Terms:
     ) -> None:
         self.now = Paths(Sockets(endpoint, options.ca_file), options, post, on_incoming)
         self._former: list[tuple[Paths, float]] = []
+        self._tidy_at = 0.0
 
     def change(self, options: EngineOptions, now: float) -> None:
         """Legs to come are under these."""
@@ -45,20 +45,23 @@ class Terms:
         """Where this account belongs."""
         return next((paths for paths, _ in self._former if paths.owns(account)), self.now)
 
-    def drop(self, used: Iterable[Account], now: float) -> None:
-        """Close former accounts that no leg has any more, once what they asked has been answered."""
-        if not self._former:
+    def tidy(self, used: Iterable[Account], now: float) -> None:
+        """Close former accounts that no leg has any more, once what they asked has been answered, and sockets
+        that nobody uses. To be called often; it looks once in TIDY_S."""
+        if now < self._tidy_at:
             return
+        self._tidy_at = now + TIDY_S
         busy = [self.of(account) for account in used]
         kept = []
         for paths, since_s in self._former:
             if any(paths is one for one in busy):
                 since_s = now
-            if now - since_s > FORMER_S:
+            if now - since_s > IDLE_S:
                 paths.close()
             else:
                 kept.append((paths, since_s))
         self._former = kept
+        self.now.sockets.tidy(self.now.numbers.union(*(paths.numbers for paths, _ in kept)), now)
 
     def close(self) -> None:
         """Drop all accounts; sockets close with the library."""
