@@ -17,23 +17,23 @@ from gateway.schema import Settings
 from gateway.settings import servers
 from gateway.settings.confirmations import Ledger
 from gateway.uplinks.dhcp import Dhcp
+from gateway.uplinks.inputs import Input
 from gateway.uplinks.lent import PacketSockets
 from gateway.uplinks.netlink import Kernel
 from gateway.uplinks.nft import Nft
 from gateway.uplinks.probe import Prober
 from gateway.uplinks.resolve import Resolver
-from gateway.uplinks.watch import (
+from gateway.uplinks.talk import (
     Confirmed,
     Doors,
-    Input,
     Output,
     Picture,
     PictureChanged,
     ServersKnown,
     SettingsApplied,
     Switched,
-    Watch,
 )
+from gateway.uplinks.watch import Watch
 
 log = logging.getLogger("gateway.uplinks")
 

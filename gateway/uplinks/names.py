@@ -22,6 +22,7 @@ class NamesFound:
     """What became of one question. `found` None: nothing, for the reason in `trouble`."""
 
     trunk: Trunk
+    watching: Watching
     found: Resolved | None
     stun: tuple[str, ...]
     trouble: str
@@ -63,17 +64,17 @@ class Names:
     async def ask(self, asks: tuple[Ask, ...]) -> NamesFound:
         """Ask through these uplinks. Takes seconds when nobody answers; never raises for that."""
         self._busy = True
-        trunk, names = self._trunk, self._stun_names()
+        trunk, watching, names = self._trunk, self._watching, self._stun_names()
         found, trouble = Resolved(self.servers, RESOLVE_MOST_S), ""
         stun: tuple[str, ...] = ()
         try:
             if not literal_servers(trunk):
                 found = await self._resolver.servers(trunk, asks)
             if names:
-                stun = (*_literal_stun(self._watching), *await self._resolver.endpoints(names, asks))
+                stun = (*_literal_stun(watching), *await self._resolver.endpoints(names, asks))
         except DoorError as error:
             trouble = str(error)
-        return NamesFound(trunk, None if trouble else found, stun, trouble)
+        return NamesFound(trunk, watching, None if trouble else found, stun, trouble)
 
     async def foresee(self, trunk: Trunk, asks: tuple[Ask, ...]) -> tuple[Server, ...]:
         """The servers of another trunk, before it is in force; empty where nobody can tell now. Raises
@@ -92,7 +93,7 @@ class Names:
         self._busy = False
         if _question(event.trunk) != _question(self._trunk):
             return False, ""  # the settings have changed meanwhile
-        if event.stun:
+        if event.stun and event.watching.stun_servers == self._watching.stun_servers:
             self.stun = event.stun
         if event.found is None:
             self._again_at = now + RESOLVE_AGAIN_S

@@ -140,7 +140,8 @@ class Room:
         """What its health has to hear of an uplink that has another device, or another router."""
         for name, line in self.lines.items():
             wire, old = line.wire, before.get(name)
-            if old is None or old.uplink.device != wire.uplink.device or not old.uplink.enabled:
+            same = old is not None and old.uplink.device == wire.uplink.device
+            if old is None or not same or old.uplink.enabled != wire.uplink.enabled:
                 yield name, wire.link
                 yield name, wire.seen
             elif (old.uplink.gateways, old.uplink.dhcp) != (wire.uplink.gateways, wire.uplink.dhcp):

@@ -9,8 +9,7 @@ one turn, as a difference (applying.py); calls leave first what is about to chan
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Never, Protocol
+from typing import Final, Never
 
 from gateway.errors import RefusedError
 from gateway.messages import MediaQuiet, Path, Paths, Server
@@ -21,6 +20,7 @@ from gateway.uplinks.bearing import Bearing
 from gateway.uplinks.choice import Action as Choices
 from gateway.uplinks.choice import Calls, Carry, Order, Share, Views
 from gateway.uplinks.health import Event as HealthEvent
+from gateway.uplinks.inputs import Confirmations, Input, Media, Post
 from gateway.uplinks.keeping import Keeper
 from gateway.uplinks.model import (
     Address,
@@ -47,66 +47,16 @@ from gateway.uplinks.saying import Timeline
 from gateway.uplinks.talk import (
     Confirmed,
     Doors,
-    Leases,
     Output,
     Picture,
     PictureChanged,
-    Prober,
-    Resolver,
     ServersKnown,
-    SettingsApplied,
-    Switched,
     refuse_confirmation,
 )
 from gateway.uplinks.wiring import Ask, Wire, endpoint
 
-__all__ = [
-    "Confirmed",
-    "Doors",
-    "Input",
-    "Leases",
-    "Output",
-    "Picture",
-    "PictureChanged",
-    "Prober",
-    "Resolver",
-    "ServersKnown",
-    "SettingsApplied",
-    "Switched",
-    "Watch",
-]
-
 TURN_S: Final = 1.0
 """The loop turns at least this often."""
-
-
-# --- what goes in -----------------------------------------------------------------------------
-
-
-class Post(Protocol):
-    """Where the doors post and the room reads: an Inbox."""
-
-    def post(self, item: "Input") -> None:
-        """Safe from any thread."""
-
-    async def next(self, until: float | None = None) -> "Input | None":
-        """The oldest item, or None once the loop's time has reached `until`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Media:
-    uplink: str
-    event: MediaSilent | MediaBack
-
-
-@dataclass(frozen=True, slots=True)
-class _Confirmations:
-    confirmed: Mapping[str, Confirmed]
-
-
-FromDoors = LinkSeen | AddressesSeen | LeaseSeen | RouterSeen | KernelChanged | ProbeAnswered | ProbeRefused
-FromDaemon = Calls | Order | Admit | Release | Rescue | Observe | Apply | _Media | _Confirmations
-Input = FromDoors | FromDaemon | NamesFound
 
 
 class Watch:
@@ -192,11 +142,11 @@ class Watch:
 
     def media_quiet(self, report: MediaQuiet) -> None:
         """The calls process hears no RTP by one uplink."""
-        self._inbox.post(_Media(report.uplink, MediaSilent(report.quiet_ms / 1000)))
+        self._inbox.post(Media(report.uplink, MediaSilent(report.quiet_ms / 1000)))
 
     def media_heard(self, uplink: str) -> None:
         """The calls process hears RTP again."""
-        self._inbox.post(_Media(uplink, MediaBack()))
+        self._inbox.post(Media(uplink, MediaBack()))
 
     def calls(self, counts: Mapping[str, int]) -> None:
         """Live calls per uplink."""
@@ -204,7 +154,7 @@ class Watch:
 
     def confirmed(self, confirmed: Mapping[str, Confirmed]) -> None:
         """Which addresses are confirmed from now on."""
-        self._inbox.post(_Confirmations(dict(confirmed)))
+        self._inbox.post(Confirmations(dict(confirmed)))
 
     async def apply(self, settings: Settings) -> None:
         """Work by these settings from now on: what they leave as it is goes on untouched. Calls leave first
@@ -309,7 +259,7 @@ class Watch:
                     room.admissions.heard(event)
             case KernelChanged():
                 self._keeper.doubt()
-            case _Media(uplink, media) if uplink in room.lines:
+            case Media(uplink, media) if uplink in room.lines:
                 self._tell(uplink, media, now)
             case Calls(counts):
                 room.live = counts
@@ -318,7 +268,7 @@ class Watch:
                 room.stamp += room.drain.calls(sum(counts.values()))
             case Order():
                 self._ordered.append(event)
-            case _Confirmations(confirmed):
+            case Confirmations(confirmed):
                 room.confirmed = dict(confirmed)
                 room.stamp += 1
                 self._identify(now)
@@ -404,6 +354,8 @@ class Watch:
     def _taken_over(self, taken: TakenOver, now: float) -> None:
         """New settings are in force: let everybody know in this very turn."""
         self._bearing.strays += taken.strays
+        for name in self._room.lines:
+            self._tell(name, None, now)
         for name, event in taken.news:
             self._tell(name, event, now)
         self._identify(now)

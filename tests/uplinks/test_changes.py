@@ -1,13 +1,17 @@
 """Settings change while everything runs: what the owner left as it was is not touched."""
 
+import asyncio
+import re
 from ipaddress import ip_address, ip_interface
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gateway.errors import DoorError, RefusedError
+from gateway.errors import DoorError, RefusedError, SettingsError
 from gateway.uplinks.model import KernelChanged
 from gateway.uplinks.routes import INTERNET_TABLE, TABLE_BASE, Route
-from gateway.uplinks.watch import Confirmed
+from gateway.uplinks.talk import Confirmed
 from tests.stories.test_uplinks import story
 from tests.uplinks.world import EPOCH, SETTINGS, World
 
@@ -209,8 +213,6 @@ async def test_a_kernel_that_cannot_be_asked_refuses_before_anything_is_done() -
 
 @story
 async def test_one_change_at_a_time() -> None:
-    import asyncio
-
     world = await quiet_world()
     first = asyncio.ensure_future(world.watch.apply(world.parsed(text(BACKUP1, BACKUP2))))
     await asyncio.sleep(0)
@@ -300,3 +302,73 @@ async def test_another_server_name_is_looked_up_before_it_is_in_force() -> None:
     await world.change(text(asking, BACKUP1, BACKUP2, tail=tail))
     assert [s.address for s in world.log.applied[-1].servers] == ["192.0.2.10"]
     assert (world.active, world.state("main")) == ("main", "up")
+
+
+@story
+async def test_connections_of_a_channel_that_is_replaced_are_forgotten_and_no_others() -> None:
+    world = await quiet_world()
+    await world.change(text(MAIN, OTHER, BACKUP2), seconds=1)
+    await world.run(2)
+    assert tables(world) == {1: "wan0", 2: "wan3", 3: "wan2"}
+    assert set(world.kernel.flushed) == {2}, "its number is another channel's now"
+
+
+@st.composite
+def some_uplinks(draw: st.DrawFn) -> str:
+    """Some of the channels in any order, some of them off, with another address, name or device."""
+    known = draw(st.lists(st.sampled_from([MAIN, BACKUP1, BACKUP2, OTHER]), min_size=1, unique=True))
+    uplinks = []
+    for one in known:
+        match draw(st.sampled_from(["as it is"] * 4 + ["off", "address", "name"])):
+            case "off":
+                one += "enabled = false\n"
+            case "address":
+                one = re.sub(r'"(203\.0\.113|192\.168\.20)\.\d+/\d+"', r'"\1.70/24"', one)
+                one = re.sub(r'gateways = \["203.*', 'gateways = ["203.0.113.71"]', one)
+            case "name":
+                one = one.replace('name = "', 'name = "new-')
+            case _:
+                pass
+        uplinks.append(one)
+    return text(*uplinks)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(some_uplinks(), st.sampled_from(["", "call", "cut", "restart"])), max_size=4))
+def test_any_changes_in_any_order(changes: list[tuple[str, str]]) -> None:
+    async def tell() -> None:
+        world = await World().start()
+        for change, event in changes:
+            before = tables(world)
+            active = world.active
+            if event == "call" and active:
+                world.calls(**{active: 1})
+            if event == "cut":
+                world.unplug(next(iter(world.channels)))
+                world.plug(next(iter(world.channels)))
+            try:
+                await world.change(change, seconds=9)
+            except SettingsError:
+                continue
+            world.calls()
+            for name in world.served.served.values():
+                world.lease(name)
+            await world.run(1)
+            after = tables(world)
+            moved = {d for i, d in after.items() if d in before.values() and before.get(i) != d}
+            assert not moved, "a channel that lives keeps its number"
+            wanted = {u.device for u in world.settings.uplinks if u.enabled}
+            assert set(after.values()) <= wanted and set(world.kernel.watched) == wanted
+            for device, borne in world.kernel.addresses.items():
+                ours = world.kernel.ours.get(device, set())
+                known = {
+                    i for u in world.settings.uplinks if u.enabled and u.device == device for i in u.addresses
+                }
+                assert ours <= known | world.leases, "nothing of ours is left behind"
+                assert device not in wanted or known <= borne
+            assert [u.name for u in world.watch.now().uplinks] == [u.name for u in world.settings.uplinks]
+            if event == "restart":
+                await world.restart(1)
+                assert tables(world) == after
+
+    asyncio.run(tell())

@@ -15,6 +15,7 @@ from gateway import schema
 from gateway.errors import DoorError, GatewayError
 from gateway.messages import Event, MediaQuiet, Paths, Server
 from gateway.uplinks.guard import Guard
+from gateway.uplinks.inputs import Input
 from gateway.uplinks.model import (
     Address,
     AddressesSeen,
@@ -29,16 +30,8 @@ from gateway.uplinks.model import (
     UplinkPath,
 )
 from gateway.uplinks.routes import TRUNK_TABLE, Add, Change, Delete, Item, Replace, Route
-from gateway.uplinks.watch import (
-    Confirmed,
-    Doors,
-    Input,
-    Output,
-    PictureChanged,
-    SettingsApplied,
-    Switched,
-    Watch,
-)
+from gateway.uplinks.talk import Confirmed, Doors, Output, PictureChanged, SettingsApplied, Switched
+from gateway.uplinks.watch import Watch
 from gateway.uplinks.wiring import Ask, Resolved
 
 SETTINGS = """
