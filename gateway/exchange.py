@@ -26,6 +26,8 @@ from gateway.phones.addresses import addresses
 from gateway.phones.desk import Desk
 from gateway.phones.model import FromPhone
 from gateway.phones.sounds import Sounds
+from gateway.phones.usb import UsbPhones
+from gateway.phones.usbmodel import Wanted
 from gateway.service import Service
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Exchange:
         self._options: EngineOptions | None = None
         self._trunk: Trunk | None = None
         self._desk: Desk | None = None
+        self.usb = UsbPhones(inbox, {})
+        """Its task is the main's to run."""
         self._sounds: Path | None = None
         self._paths: m.Paths | None = None
         self._aliases = Aliases()
@@ -158,6 +162,7 @@ class Exchange:
         if self._trunk is not None and self._desk is not None and self._options is not None:
             self._trunk.replan(plan)
             self._desk.replan(plan.phones, plan.dialling, self._sounds_of(plan))
+            self._connect_phones(plan, self._desk)
             self._outgrown = options.wideband != self._options.wideband
             return
         self._options = options
@@ -168,8 +173,16 @@ class Exchange:
         self._trunk = Trunk(plan, self._engine, self._desk, self._send)
         self._desk.connect(self._trunk, self._trunk.publish)
         self._desk.replan(plan.phones, plan.dialling, sounds)
+        self._connect_phones(plan, self._desk)
         if self._paths:
             self._follow(self._paths)
+
+    def _connect_phones(self, plan: m.TrunkPlan, desk: Desk) -> None:
+        """The doors of the phones that are hardware."""
+        usb = {phone.name: Wanted(phone.usb, phone.keys) for phone in plan.phones if phone.kind == "usb"}
+        for name in usb:
+            desk.attach(name, self.usb.hardware(name))
+        self.usb.want(usb)
 
     def _sounds_of(self, plan: m.TrunkPlan) -> Sounds:
         if self._sounds is None:
@@ -223,6 +236,7 @@ async def serve(run_directory: Path) -> None:
                     keep_linked(run_directory / "calls.sock", inbox, longest_wait_s=LINK_AGAIN_S), name="link"
                 ),
                 tasks.create_task(exchange.run(), name="exchange"),
+                tasks.create_task(exchange.usb.run(), name="usb"),
             ]
             await stop.wait()
             for task in running:

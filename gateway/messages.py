@@ -74,7 +74,8 @@ class IncomingRule(Frozen, frozen=True, kw_only=True):
 
 
 class PhonePlan(Frozen, frozen=True, kw_only=True):
-    """One phone to serve. Empty words: there is none; hardware kinds add their own fields."""
+    """One phone to serve. Empty words: there is none. `usb` and `keys`: which device, and which of its keys
+    count (kind usb)."""
 
     name: str
     kind: Literal["virtual", "usb", "analog"]
@@ -87,6 +88,8 @@ class PhonePlan(Frozen, frozen=True, kw_only=True):
     play: str = ""
     record: str = ""
     auto_answer: bool = False
+    usb: str = "any"
+    keys: Literal["all", "hook", "none"] = "all"
 
 
 class DiallingPlan(Frozen, frozen=True, kw_only=True):

@@ -63,12 +63,14 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
                 hotline_after_s=p.hotline_after_s,
                 may_refuse=p.do_not_disturb,
                 may_call=p.may_call,
-                play=p.play,
-                record=p.record,
-                auto_answer=p.auto_answer,
+                play=p.play if p.kind == "virtual" else "",
+                record=p.record if p.kind == "virtual" else "",
+                auto_answer=p.kind == "virtual" and p.auto_answer,
+                usb=p.usb if p.kind == "usb" else "any",
+                keys=p.keys if p.kind == "usb" else "all",
             )
             for p in settings.phones
-            if p.kind == "virtual"
+            if p.kind in ("virtual", "usb")
         ),
         dialling=DiallingPlan(
             first_digit_s=settings.dialling.first_digit_s,

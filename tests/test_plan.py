@@ -44,3 +44,11 @@ def test_without_a_login_to_register() -> None:
         .replace('password = "free-secret"', "")
     )
     assert trunk_plan(schema.parse(text, "x"), SERVERS, "/rec").registration is None
+
+
+def test_a_usb_phone_says_which_device_and_which_keys() -> None:
+    text = EXAMPLE + '[[phones]]\nname = "till"\nkind = "usb"\nusb = "0b0e:0412"\nkeys = "hook"\n'
+    assert trunk_plan(schema.parse(text, "x"), SERVERS, "/rec").phones == (
+        PhonePlan(name="desk", kind="virtual"),
+        PhonePlan(name="till", kind="usb", usb="0b0e:0412", keys="hook"),
+    )
