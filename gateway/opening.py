@@ -13,7 +13,7 @@ from gateway.errors import DoorError, GatewayError, SettingsError
 from gateway.schema import Settings
 from gateway.settings import confirmations, servers, store
 from gateway.settings.books import Revision, Snapshot
-from gateway.settings.reset import EMPTY_AT, Destroy, Forget, Reset, Restore, Started, Wipe, Write
+from gateway.settings.reset import EMPTY_AT, Blank, Destroy, Forget, Reset, Restore, Started, Wipe, Write
 from gateway.settings.ruins import Ruins
 from gateway.settings.shelf import Shelf
 from gateway.settings.start import OpenVault, Start, decide
@@ -89,7 +89,12 @@ async def _resets(shelf: Shelf, ruins: Ruins, vault: Vault, told: list[str]) -> 
                 result.empty = not result.done
             case Destroy():
                 ruins.destroy()
-                told.append("The box was decommissioned: nothing of its past can be read any more.")
+                told.append(
+                    "The box was decommissioned: its settings, history, vault and key were overwritten."
+                )
+            case Blank():
+                if not ruins.blank():
+                    told.append("The disk is large: what is free on it was not overwritten.")
             case Forget():
                 ruins.forget()
             case _:

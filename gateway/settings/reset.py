@@ -91,11 +91,16 @@ class Destroy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blank:
+    """Write over what is free on the disk, where editors and cuts may have left something."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Take the record away."""
 
 
-ResetAction = Write | Restart | Wipe | Restore | Destroy | Forget
+ResetAction = Write | Restart | Wipe | Restore | Destroy | Blank | Forget
 
 
 class Reset:
@@ -132,7 +137,7 @@ class Reset:
             actions.append(self._write(msgspec.structs.replace(record, pending="", marker=marker)))
         elif record.pending == "decommission":
             self.record = Record()
-            actions += [Destroy(), Wipe(), Forget()]
+            actions += [Destroy(), Wipe(), Blank(), Forget()]
             if marker:
                 actions.append(self._write(Record(marker=marker)))
         elif not marker and record.marker:

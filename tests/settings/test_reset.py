@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.settings.reset import (
     AGAIN_S,
+    Blank,
     Destroy,
     Forget,
     Moment,
@@ -73,7 +74,7 @@ def test_wanted_twice_is_one_reset() -> None:
 def test_decommissioning_ends_with_no_record() -> None:
     write, _ = Reset(Record(count=2, at=at(1))).receive(Wanted("decommission", "page"), at(100))
     assert isinstance(write, Write) and write.record.pending == "decommission"
-    assert Reset(write.record).receive(Started(), at(5)) == [Destroy(), Wipe(), Forget()]
+    assert Reset(write.record).receive(Started(), at(5)) == [Destroy(), Wipe(), Blank(), Forget()]
 
 
 def test_a_marker_file_is_obeyed_once() -> None:
@@ -139,7 +140,7 @@ def test_whatever_is_cut_it_never_restores_after_decommissioning(
                     disk = record
                 case Restore(back):
                     assert disk.pending == "reset" and back in (0, 1) and not destroyed
-                case Wipe() | Destroy():
+                case Wipe() | Destroy() | Blank():
                     assert disk.pending, "nothing is wiped that was not written down first"
                     destroyed = destroyed or isinstance(action, Destroy)
                 case Forget():
