@@ -536,10 +536,10 @@ class World:
                 self.channels[new.name] = Channel(new.name, new.device, ip_address(public))
                 self.kernel.up.setdefault(new.device, True)
             elif old.name != new.name and new.name not in self.channels:
-                self.channels[new.name] = self.channels.pop(old.name)
-                self.channels[new.name].name = new.name
                 if old.name in self.confirmed:
                     self.confirmed[new.name] = self.confirmed[old.name]
+                self.channels[new.name] = self.channels.pop(old.name)
+                old.name = new.name
         applied = asyncio.ensure_future(self.watch.apply(self.settings))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
