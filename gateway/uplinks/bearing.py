@@ -1,11 +1,12 @@
-"""Law: addresses of the settings and of leases are put on their devices; what we put there and nothing wants
-any more is taken away, once the routes have left it; foreign addresses stay.
+"""Law: addresses of the settings and of leases are put on their devices, the office's too; what we put there
+and nothing wants any more is taken away, once the routes have left it; foreign addresses stay.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
 from gateway.uplinks.keeping import Keeper
+from gateway.uplinks.model import Interface
 from gateway.uplinks.room import Strays
 from gateway.uplinks.wiring import Wire
 
@@ -21,7 +22,24 @@ class Bearing:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._told_at: dict[str, float] = {}
+        self._office: frozenset[tuple[str, Interface]] = frozenset()
         self.strays: Strays = []
+
+    async def office(self, wanted: frozenset[tuple[str, Interface]], now: float) -> None:
+        """The box's own addresses in the office: the new ones are there before the old ones go."""
+        if not wanted and not self._office:
+            return
+        borne = self._keeper.borne()
+        for device, interface in sorted(wanted, key=str):
+            # One that somebody else has put there is not known as ours, and is only looked at now and then.
+            if interface not in borne.get(device, ()) and self._try_now(
+                f"{device} {interface} office", now, REFUSED_AGAIN_S
+            ):
+                await self._keeper.raise_link(device)
+                await self._keeper.bear(device, interface)
+        for device, interface in self._office - wanted:
+            await self._keeper.shed(device, interface)
+        self._office = wanted
 
     async def bear(self, wires: Iterable[Wire], now: float) -> None:
         """Bring devices up and put missing addresses on them."""

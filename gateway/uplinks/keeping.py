@@ -188,6 +188,10 @@ class Keeper:
         self.due = now + (CHECK_S if self.stands else self._retry_s)
         return mended
 
+    def borne(self) -> Mapping[str, frozenset[Interface]]:
+        """The addresses that we put on devices, in this life or an earlier one."""
+        return self._kernel.borne()
+
     async def bear(self, device: str, address: Interface, instead_of: Interface | None = None) -> None:
         """See that `device` bears `address`."""
         await self._try(f"address of {device}", self._kernel.set_address(device, address, instead_of))

@@ -77,13 +77,20 @@ class Room:
         internet = tuple(names[device] for device in found.internet if device in names)
         self.choice = Choice(self.settings.watching, now, names.get(found.trunk, ""), internet)
         self._translated = {found.indexes[device]: own for device, (_, own) in found.leases.items()}
-        watched = self.devices(self.settings)
-        return [(d, i) for d, borne in found.borne.items() if d not in watched for i in borne]
+        watched, office = self.devices(self.settings), self.office(self.settings)
+        strays = [(d, i) for d, borne in found.borne.items() if d not in watched for i in borne]
+        return [stray for stray in strays if stray not in office]
 
     @staticmethod
     def devices(settings: Settings) -> tuple[str, ...]:
         """Devices of all uplinks that are in use."""
         return tuple(u.device for u in settings.uplinks if u.enabled)
+
+    @staticmethod
+    def office(settings: Settings) -> frozenset[tuple[str, Interface]]:
+        """The box's own addresses in the office, and the device that bears them."""
+        devices = settings.lan.devices[:1]
+        return frozenset((device, interface) for device in devices for interface in settings.lan.addresses)
 
     def rewired(self, settings: Settings, renamed: Mapping[str, str]) -> dict[str, Wire]:
         """The wires as they would be under these settings."""

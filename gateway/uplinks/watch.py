@@ -441,6 +441,7 @@ class Watch:
         self._assign_duties(now)
         room.stamp += room.admissions.expire(now) + room.drain.expire(now)
         await self._bearing.bear([line.wire for line in room.lines.values()], now)
+        await self._bearing.office(room.office(room.settings), now)
         if self._surveyed() and (self._news() or self._forget or self._keeper.restless(now)):
             await self._keep(now)
         await self._bearing.shed([line.wire for line in room.lines.values()], now)

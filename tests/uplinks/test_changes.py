@@ -157,6 +157,49 @@ async def test_restart_with_other_settings_takes_away_what_the_earlier_run_put()
     assert tables(world) == {2: "wan1", 3: "wan2"}
 
 
+def office(*addresses: str) -> str:
+    """The settings, with these addresses of the box on the office's side."""
+    listed = ", ".join(f'"{address}"' for address in addresses)
+    lan = f'[lan]\ndevices = ["lan0", "lan1"]\naddresses = [{listed}]\n'
+    return text(MAIN, BACKUP1, BACKUP2, tail=lan + TAIL)
+
+
+def own(world: World, device: str) -> set[str]:
+    return {str(interface) for interface in world.kernel.addresses.get(device, ())}
+
+
+@story
+async def test_the_box_has_its_addresses_in_the_office() -> None:
+    world = World(office("192.168.50.1/24", "fd00:50::1/64"))
+    world.kernel.up["lan0"] = world.kernel.up["lan1"] = False
+    await world.start()
+    assert own(world, "lan0") == {"192.168.50.1/24", "fd00:50::1/64"} and own(world, "lan1") == set()
+    assert world.kernel.up["lan0"]
+    world.kernel.addresses["lan0"].add(ip_interface("10.1.1.1/24"))
+    main = kept(world, "wan0")
+    await world.change(office("192.168.60.1/24"))
+    assert own(world, "lan0") == {"192.168.60.1/24", "10.1.1.1/24"}, "a foreign one stays"
+    await world.restart()
+    assert own(world, "lan0") == {"192.168.60.1/24", "10.1.1.1/24"}
+    assert kept(world, "wan0") == main and world.active == "main"
+    world.former, world.settings = world.settings, world.parsed(text(MAIN, BACKUP1, BACKUP2))
+    await world.restart()
+    assert own(world, "lan0") == {"10.1.1.1/24"}
+
+
+@story
+async def test_an_address_in_the_office_that_was_taken_away_comes_back() -> None:
+    world = World(office("192.168.50.1/24"))
+    await world.start()
+    assert own(world, "lan0") == set() and world.active == "main", "no such device yet"
+    world.kernel.up["lan0"] = False
+    await world.run(10)
+    assert own(world, "lan0") == {"192.168.50.1/24"}
+    await world.kernel.remove_address("lan0", ip_interface("192.168.50.1/24"))
+    await world.run(10)
+    assert own(world, "lan0") == {"192.168.50.1/24"}
+
+
 @story
 async def test_an_address_is_changed_with_no_moment_without_one() -> None:
     world = await quiet_world()

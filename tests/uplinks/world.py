@@ -150,8 +150,11 @@ class FakeKernel:
         self.tell_addresses(device)
 
     async def set_link_up(self, device: str) -> None:
+        if device not in self.up:
+            raise DoorError("there is no such network device", where=device, remedy="None")
         self.up[device] = True
-        self._world.tell_link(self._world.by_device(device))
+        if device in self.watched:
+            self._world.tell_link(self._world.by_device(device))
 
     async def watch(self, devices: Sequence[str], lan: Sequence[str], announced: Sequence[str]) -> None:
         if self.deaf and set(devices) - set(self.watched):
