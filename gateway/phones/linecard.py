@@ -163,8 +163,12 @@ def main(argv: list[str]) -> int:
     from gateway.phones import gpio  # heavy, and not for who only wants LineCard
 
     if argv[:1] == ["--silence"]:
-        with open(argv[1], encoding="utf-8") as file:
-            gpio.silence(parse(file.read(), argv[1]))
+        try:
+            with open(argv[1], encoding="utf-8") as file:
+                gpio.silence(parse(file.read(), argv[1]))
+        except (GatewayError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 1
         return 0
     with socket.socket(fileno=int(argv[0])) as line:
         try:

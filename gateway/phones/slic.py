@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from gateway.errors import GatewayError
@@ -28,6 +29,8 @@ from gateway.phones.slicboard import parse
 
 log = logging.getLogger(__name__)
 
+BOARD: Final = Path("/etc/steadyline/board.toml")
+"""One of image/boards, or the owner's own; without it there are no analog ports. The unit knows it too."""
 PING_S: Final = 1.0
 SILENT_S: Final = 3.0
 """A process that has not answered for so long hangs: it is killed."""
@@ -174,16 +177,17 @@ def _heard(kind: str, key: str, at_s: float) -> Heard:
     return _KINDS[kind](at_s)
 
 
+_PROGRAM: Final = """
+import sys
+sys.path[:] = {path!r}
+from gateway.phones.linecard import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def spawn(line: socket.socket) -> int:
-    """Start linecard.py on this socket; its process number. Raises OSError."""
+    """Start linecard.py of this package on this socket; its process number. Raises OSError."""
     fd = line.fileno()
-    words = [sys.executable, "-I", "-m", "gateway.phones.linecard", str(fd)]
-    # -I leaves out the current directory: the package is where this one is.
-    if not _installed():
-        words.remove("-I")
     os.set_inheritable(fd, True)
+    words = [sys.executable, "-I", "-c", _PROGRAM.format(path=sys.path), str(fd)]
     return os.posix_spawn(sys.executable, words, os.environ, setsigmask=())
-
-
-def _installed() -> bool:
-    return any("site-packages" in part for part in __file__.split(os.sep))

@@ -33,12 +33,14 @@ BENCHMARKS: Final = {
     "strangers": "a flood of INVITEs from a host in nobody's list",
     "kill": "kill -9 of each process",
     "rest": "memory and CPU at rest",
+    "resets": "factory resets at random moments, and a box that is given away",
     "settings_fuzz": "10,000 settings files with a fault: none may be taken",
     "settings": "a change of large settings: read, checked, compared",
     "apply": "a change of settings: checked, applied, read back",
     "pulse": "dial pulses and flashes of an analog phone",
     "dtmf": "DTMF in noise, with twist, under dial tone; speech that is none",
     "callerid": "caller ID of both standards in noise",
+    "bells": "half periods of bells that are swung by software, idle and busy",
 }
 WIDTH: Final = 118
 
