@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import re
+import zlib
 from base64 import b64encode
 
 import msgspec
@@ -22,6 +23,7 @@ from pyrage import passphrase as age
 from gateway.errors import RefusedError
 
 MAX_BYTES = 1 << 20
+MAX_PLAIN_BYTES = 4 << 20
 WORK = 16
 """Binary logarithm of scrypt's N: 64 MiB, which the smallest box has."""
 MOST_WORK = 18
@@ -49,12 +51,29 @@ def export(files: dict[str, bytes], phrase: str) -> bytes:
             where="backup",
             remedy=f"Give {SHORTEST_PASSPHRASE} characters or more",
         )
-    sealed = _seal(msgspec.msgpack.encode(Kept(version=_VERSION, files=files)), phrase)
+    sealed = _seal(_packed(Kept(version=_VERSION, files=files)), phrase)
     if len(sealed) > MAX_BYTES:
         raise _refused("there is too much to keep", "Shorten the settings")
     if open_file(sealed, phrase) != files:
         raise RefusedError("the backup does not open again", where="backup", remedy="Try again")
     return sealed
+
+
+def _packed(kept: Kept) -> bytes:
+    """Pressed together: on a recovery sheet every byte is typed by somebody."""
+    return zlib.compress(msgspec.msgpack.encode(kept), 9)
+
+
+def _unpacked(packed: bytes) -> Kept:
+    """Raises ValueError; never unfolds to more than MAX_PLAIN_BYTES."""
+    unfolding = zlib.decompressobj()
+    try:
+        plain = unfolding.decompress(packed, MAX_PLAIN_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not unfolding.eof or unfolding.unused_data:
+        raise ValueError("it is not whole, or unfolds to too much")
+    return msgspec.msgpack.decode(plain, type=Kept)
 
 
 def _seal(plain: bytes, phrase: str) -> bytes:
@@ -105,8 +124,8 @@ def open_file(data: bytes, phrase: str) -> dict[str, bytes]:
             "the passphrase does not open it, or it is damaged", "Check the passphrase, or take another copy"
         ) from None
     try:
-        kept = msgspec.msgpack.decode(plain, type=Kept)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        kept = _unpacked(plain)
+    except (ValueError, RecursionError):  # msgspec.DecodeError is a ValueError
         raise _refused("it holds no settings of a box", "Give the file that was exported") from None
     if kept.version != _VERSION:
         raise _refused(f"it is of version {kept.version}, which is not known here", "Update the box first")

@@ -3,6 +3,7 @@
 import random
 import resource
 import time
+import zlib
 
 import msgspec
 import pytest
@@ -64,11 +65,16 @@ def test_too_long_is_refused_unread() -> None:
     "content",
     [
         b"",
-        b"\xc1" * 20,
-        msgspec.msgpack.encode({"version": 1}),
-        msgspec.msgpack.encode({"version": 1, "files": {"settings.toml": 5}}),
-        msgspec.msgpack.encode({"version": 1, "files": {}, "more": 1}),
-        b"\x81" * 5000,
+        zlib.compress(b""),
+        zlib.compress(b"\xc1" * 20),
+        zlib.compress(msgspec.msgpack.encode({"version": 1})),
+        zlib.compress(msgspec.msgpack.encode({"version": 1, "files": {"settings.toml": 5}})),
+        zlib.compress(msgspec.msgpack.encode({"version": 1, "files": {}, "more": 1})),
+        zlib.compress(b"\x81" * 5000),
+        zlib.compress(bytes(200 << 20)),
+        zlib.compress(msgspec.msgpack.encode({"version": 1, "files": {}}))[:-1],
+        zlib.compress(msgspec.msgpack.encode({"version": 1, "files": {}})) + b"more",
+        b"no zlib",
     ],
 )
 def test_an_honest_age_file_with_something_else_inside(content: bytes) -> None:
@@ -77,7 +83,7 @@ def test_an_honest_age_file_with_something_else_inside(content: bytes) -> None:
 
 
 def test_a_backup_of_a_later_version_says_so() -> None:
-    later = msgspec.msgpack.encode(agefile.Kept(version=2, files=FILES))
+    later = agefile._packed(agefile.Kept(version=2, files=FILES))
     with pytest.raises(RefusedError, match="version 2"):
         agefile.open_file(agefile._seal(later, PHRASE), PHRASE)
 
