@@ -81,7 +81,6 @@ def run(quick: bool) -> list[Figure]:
                 "ms",
                 off,
                 5.0,
-                anchors=(PYTHON,),
                 note=complaint,
             )
         )
