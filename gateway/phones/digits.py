@@ -9,7 +9,7 @@ What is a number is not known here: `weigh` comes from whoever has the country's
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.phones.callside import CallKind
@@ -93,11 +93,7 @@ class DialPlan:
 
     weigh: Weigh
     extensions: frozenset[str] = frozenset()
-    codes: Mapping[str, CodeName] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        if self.codes is None:
-            object.__setattr__(self, "codes", CODES)
+    codes: Mapping[str, CodeName] = field(default_factory=lambda: CODES)
 
     def read(self, keyed: str) -> Verdict:
         """What the keys pressed so far mean."""

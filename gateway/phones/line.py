@@ -22,136 +22,28 @@ back; with two calls it joins them, or opens a menu of one key (0 refuse, 1 end 
 help is dialled as soon as its digits are there, also under busy tone, and no flash ends it.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from gateway.phones import callside as c
 from gateway.phones import model as h
-from gateway.phones.digits import Code, DialPlan, Go, More, No, Verdict
-from gateway.phones.ear import Ear
+from gateway.phones.keys import Keys
+from gateway.phones.parties import Options, Party, State, Timer
 
-State = Literal[
-    "gone",
-    "idle",
-    "ringing",
-    "dial",
-    "pin",
-    "placing",
-    "talking",
-    "menu",
-    "three",
-    "told",
-    "howling",
-    "parked",
-]
+__all__ = ["Action", "Event", "Line", "Options", "State"]
+
 Action = c.LineAction | h.Action
 Event = h.Event | c.CallEvent
-Timer = Literal["digits", "hotline", "menu", "told", "howl", "recall", "unmute", "noise"]
 
-SILENT_REASONS: Final = frozenset({"busy", "declined", "cancelled", "hung_up", "far_hung_up"})
-"""Everybody knows the busy tone; all else is spoken."""
-TOLD_S: Final = 30.0
 HOWL_S: Final = 60.0
 RECALL_S: Final = 45.0
 MENU_S: Final = 3.0
-PAUSE_S: Final = 10.0
-"""Between digits that are no number yet: whoever reads a number off a card may look up."""
-DTMF_S: Final = 0.15
-"""A key's tones go out as RFC 4733 alone: the handset is deaf while they sound."""
-NOISE_S: Final = 0.3
-NOBODY: Final = h.Caller("", absent="unavailable")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the owner wants of a line. `flash`: with two calls R joins them (plain), or opens the menu."""
+class Line(Keys):
+    """One phone's line: give it every event of its hardware and of its calls."""
 
-    first_digit_s: float = 20.0
-    next_digit_s: float = 4.0
-    hotline: str = ""
-    hotline_after_s: float = 0.0
-    call_waiting: bool = True
-    may_refuse: bool = True
-    flash: Literal["plain", "menu"] = "menu"
-
-
-@dataclass(slots=True)
-class Party:
-    """One call of this line. `up`: it was answered; `sound`: its audio is joined."""
-
-    call: int
-    caller: h.Caller
-    inside: bool = False
-    emergency: bool = False
-    ours: bool = False
-    up: bool = False
-    sound: bool = False
-    on_hold: bool = False
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a line keeps beyond a call."""
-
-    last_dialled: str = ""
-    last_caller: str = ""
-    dnd: bool = False
-    forward: str = ""
-
-
-class Line:
-    """One phone's line. `new_call` gives numbers that no other call of the box has."""
-
-    def __init__(self, plan: DialPlan, new_call: Callable[[], int], options: Options | None = None) -> None:
-        self.plan = plan
-        self.options = options or Options()
-        self.memory = Memory()
-        self.notice = False
-        """Dial tone stutters: calls leave by a backup, or a message waits."""
-        self.state: State = "gone"
-        self.active: Party | None = None
-        self.held: Party | None = None
-        self.waiting: Party | None = None
-        self.ear: Final = Ear()
-        self._new_call = new_call
-        self._keyed = ""
-        self._placed = Go("", "outside")
-        self._no_waiting = False
-        self._dial_after = False
-        self._timers: dict[Timer, float] = {}
-        self._last_s = 0.0
-
-    @property
-    def due(self) -> float | None:
-        """When to call `receive(None, now)` at the latest."""
-        return min(self._timers.values(), default=None)
-
-    @property
-    def calls(self) -> tuple[int, ...]:
-        """All that this line has to do with."""
-        return tuple(party.call for party in self._parties())
-
-    @property
-    def free(self) -> bool:
-        """A call may be offered: it would ring, or wait."""
-        if self.memory.dnd or self.state not in ("idle", "talking"):
-            return False
-        if self.state == "idle":
-            return True
-        alone = self.active is not None and self.active.up and not self.waiting and not self.held
-        return alone and self.options.call_waiting and not self._no_waiting
-
-    def holds(self, call: int) -> bool:
-        """True when this call of ours is on hold."""
-        return any(party.call == call and party.on_hold for party in self._parties())
-
-    @property
-    def shown(self) -> str:
-        """As PhoneView has it: idle, dialling, ringing, talking, gone."""
-        names = {"gone": "gone", "idle": "idle", "ringing": "ringing"}
-        in_call = self.state in ("talking", "menu", "three")
-        return names.get(self.state, "talking" if in_call else "dialling")
+    _last_s = 0.0
+    """An event that is stamped earlier than the last one came late; time does not go back for it."""
 
     def receive(self, event: Event | None, now: float) -> list[Action]:
         """What is to be done about `event` (None: time has passed)."""
@@ -273,11 +165,6 @@ class Line:
             self._timers["recall"] = now + RECALL_S
             self._ring(self.held, "recall")
 
-    def _connect(self, active: Party, held: Party) -> None:
-        """Hand one over to the phone at the other end of the other."""
-        given, inside = (held, active) if active.inside else (active, held)
-        self.ear.emit(c.HandOver(given.call, inside.call, given.caller))
-
     def _flashed(self, now: float) -> None:
         match self.state:
             case "dial" | "pin" | "told" | "howling" | "parked":
@@ -318,253 +205,6 @@ class Line:
             case _:
                 pass
 
-    def _choose(self, key: str, now: float) -> None:
-        """One key of the menu; any other goes back to the call."""
-        self._timers.pop("menu", None)
-        self.state = "talking"
-        active = self.active
-        if active is None:
-            return
-        match key:
-            case "0" if self.waiting:
-                self.ear.emit(c.Drop(self.waiting.call))
-                self.waiting = None
-                self.ear.hush(words=False)
-            case "0" if self.held:
-                self.ear.emit(c.Drop(self.held.call))
-                self.held = None
-            case "1":
-                self.ear.emit(c.Drop(active.call))
-                self.active = None
-                self._take_waiting() if self.waiting else self._take_back()
-            case "2":
-                self._swap()
-            case "3" if self.held and active.up:
-                self._join()
-            case "4" if self.held and (active.inside or (self.held.inside and active.up)):
-                held, self.active, self.held = self.held, None, None
-                self._connect(active, held)
-                self._say(c.Speak(("done",)), now)
-            case _:
-                pass
-
-    # --- two calls --------------------------------------------------------------------------------
-
-    def _set_aside(self) -> None:
-        """The call that is heard becomes the held one."""
-        if self.active:
-            if not self.active.on_hold:
-                self.ear.emit(c.Hold(self.active.call, True))
-            self.active.on_hold = True
-        self.held, self.active = self.active, None
-
-    def _take_back(self, *, joined: bool = False) -> None:
-        """The held call becomes the one that is heard."""
-        self.active, self.held = self.held, None
-        self.state = "talking"
-        if self.active and not joined:
-            self.active.on_hold = False
-            self.ear.emit(c.Hold(self.active.call, False))
-
-    def _take_waiting(self) -> None:
-        self.active, self.waiting = self.waiting, None
-        self.state = "talking"
-        self.ear.hush()
-        if self.active:
-            self.ear.emit(c.Take(self.active.call))
-
-    def _swap(self) -> None:
-        """To the call that waits or is held, and this one is held."""
-        other, self.held = self.held, None
-        self._set_aside()
-        if self.waiting:
-            self._take_waiting()
-        elif other:
-            self.active, other.on_hold = other, False
-            self.ear.emit(c.Hold(other.call, False))
-
-    def _join(self) -> None:
-        if self.active and self.held and self.active.up:
-            for party in (self.active, self.held):
-                if party.on_hold:
-                    party.on_hold = False
-                    self.ear.emit(c.Hold(party.call, False))
-            self.ear.emit(c.Mix(True))
-            self.state = "three"
-
-    def _hold_key(self, on: bool) -> None:
-        if self.state in ("talking", "placing") and self.active and self.active.on_hold != on:
-            self.active.on_hold = on
-            self.ear.emit(c.Hold(self.active.call, on), h.Light("hold", on))
-
-    # --- digits -----------------------------------------------------------------------------------
-
-    def _dial(self, now: float) -> None:
-        """Dial tone."""
-        self.state = "dial"
-        self._keyed = ""
-        self._calm()
-        options = self.options
-        if options.hotline and not self.held:
-            if options.hotline_after_s <= 0:
-                self._dial_all(options.hotline, now, "incomplete_number")
-                return
-            self._timers["hotline"] = now + options.hotline_after_s
-        self._timers["digits"] = now + options.first_digit_s
-        self.ear.play("second" if self.held else "stutter" if self.notice else "dial")
-
-    def _digit_began(self, event: h.DigitBegan, now: float) -> None:
-        if self.state == "dial" and not self._keyed:
-            self.ear.hush()
-            self._timers["noise"] = now + NOISE_S
-        elif event.source == "dtmf" and self.state in ("talking", "placing", "three"):
-            self._timers["unmute"] = now + DTMF_S
-            self.ear.deafen(True)
-
-    def _digit(self, key: str, source: h.Source, now: float) -> None:
-        if len(key) != 1 or key not in h.KEYS:
-            return
-        match self.state:
-            case "dial":
-                self._timers.pop("noise", None)
-                self._timers.pop("hotline", None)
-                self.ear.hush()
-                self._keyed += key
-                self._judge(self.plan.read(self._keyed), now)
-            case "pin":
-                self.ear.hush()
-                self._keyed += key
-                self._timers["digits"] = now + PAUSE_S
-                if not self._helps(self._keyed, now) and key == "#":
-                    self._pin_given(now)
-            case "placing" | "talking" | "three":
-                if source == "dtmf":
-                    self._timers["unmute"] = now + DTMF_S
-                    self.ear.deafen(True)
-                for party in (self.active, self.held if self.state == "three" else None):
-                    if party and (party.up or party.sound):
-                        self.ear.emit(c.SendDigit(party.call, key))
-            case "menu":
-                self._choose(key, now)
-            case "told" if self._dial_after:
-                self.ear.hush()
-                self._dial(now)
-                self._digit(key, source, now)
-            case "told" | "howling" | "parked":
-                self._keyed = (self._keyed + key)[-8:]
-                any(self._helps(self._keyed[n:], now) for n in range(len(self._keyed)))
-            case _:
-                pass
-
-    def _helps(self, digits: str, now: float) -> bool:
-        """Call for help if these are its digits."""
-        if self.plan.weigh(digits) != "emergency":
-            return False
-        self._place(Go(digits, "emergency"), now)
-        return True
-
-    def _judge(self, verdict: Verdict, now: float) -> None:
-        match verdict:
-            case More(may, anew):
-                pause_s = self.options.next_digit_s if may else max(PAUSE_S, self.options.next_digit_s)
-                self._timers["digits"] = now + pause_s
-                if anew:
-                    self.ear.play("second")
-            case Go():
-                self._place(verdict, now)
-            case Code():
-                self._code(verdict, now)
-            case No(reason):
-                self._fail(reason, now)
-
-    def _dial_all(self, digits: str, now: float, otherwise: str) -> None:
-        if self.state not in ("dial", "told", "howling", "parked"):
-            return
-        self.ear.hush()
-        self._calm()
-        self._keyed = digits
-        self._judge(self.plan.end(digits) if digits else No(otherwise), now)
-
-    def _place(self, go: Go, now: float, pin: str = "") -> None:
-        self._calm()
-        self.ear.hush()
-        self.state = "placing"
-        self._placed = go
-        self._no_waiting = "call_waiting_off" in go.before or go.kind == "emergency"
-        if go.kind != "emergency":
-            self.memory.last_dialled = self._keyed if not pin else self.memory.last_dialled
-        call = self._new_call()
-        caller = h.Caller(go.digits)
-        self.active = Party(call, caller, go.kind == "inside", go.kind == "emergency", ours=True)
-        hidden = "hide_number" in go.before and go.kind != "emergency"
-        self.ear.emit(c.Place(call, go.digits, go.kind, hidden, pin))
-
-    def _pin_given(self, now: float) -> None:
-        pin = self._keyed.removesuffix("#")
-        if pin:
-            self._place(self._placed, now, pin)
-        else:
-            self._fail("pin_wrong", now)
-
-    def _code(self, code: Code, now: float) -> None:
-        memory = self.memory
-        match code.name:
-            case "status":
-                self._say(c.SayState(), now)
-            case "redial":
-                self._dial_all(memory.last_dialled, now, "nothing_to_redial")
-            case "last_caller":
-                self._dial_all(memory.last_caller, now, "no_last_caller")
-            case "do_not_disturb_on" if not self.options.may_refuse:
-                self._fail("not_allowed", now)
-            case "do_not_disturb_on" | "do_not_disturb_off":
-                memory.dnd = code.name == "do_not_disturb_on"
-                self.ear.emit(c.Remember("dnd", "on" if memory.dnd else "off"))
-                self._say(c.Speak(("dnd_on" if memory.dnd else "dnd_off",)), now)
-            case "forward" if code.digits not in self.plan.extensions:
-                self._fail("forward_refused", now)  # law 10: what comes in never makes the box dial out
-            case "forward" | "forward_off":
-                memory.forward = code.digits
-                self.ear.emit(c.Remember("forward", memory.forward))
-                words = ("forward_on", *memory.forward) if memory.forward else ("forward_off",)
-                self._say(c.Speak(words), now)
-            case "pick_up":
-                self.ear.emit(c.PickUp())
-            case "presence":
-                self.ear.emit(c.Present(code.digits))
-                self._say(c.Speak(("done",)), now)
-            case _:
-                self._fail("invalid_number", now)
-
-    # --- what the user is told --------------------------------------------------------------------
-
-    def _say(self, words: c.Speak | c.SayState, now: float) -> None:
-        """Words about what was done; then dial tone, or a key that comes before their end."""
-        self._told(now)
-        self._dial_after = True
-        self.ear.speak(words)
-
-    def _fail(self, reason: str, now: float) -> None:
-        self.active = None
-        self._told(now)
-        if reason in SILENT_REASONS:
-            self.ear.hush()
-            self.ear.play("busy")
-        else:
-            self.ear.speak(c.Speak((reason,)), "congestion")
-
-    def _calm(self) -> None:
-        """No timer, and no key's tones are being kept from the far end."""
-        self._timers.clear()
-        self.ear.deafen(self.ear.muted)
-
-    def _told(self, now: float) -> None:
-        self._calm()
-        self.state = "told"
-        self._dial_after = False
-        self._keyed = ""
-        self._timers = {"told": now + TOLD_S}
-
     # --- calls ------------------------------------------------------------------------------------
 
     def _offered(self, offered: c.Offered) -> None:
@@ -580,9 +220,6 @@ class Line:
             self.ear.emit(h.ShowCaller(party.caller))
         else:
             self.ear.emit(c.Drop(party.call, 486))
-
-    def _ring(self, party: Party, ring: c.RingName) -> None:
-        self.ear.emit(c.RingWith(ring, party.caller))
 
     def _picked_up(self, event: c.PickedUp, now: float) -> None:
         if self.state not in ("dial", "told") or self.active:
@@ -671,9 +308,6 @@ class Line:
         self._calm()
         self.ear.listen(False)
         self.state = "gone"
-
-    def _parties(self) -> Iterator[Party]:
-        yield from (party for party in (self.active, self.held, self.waiting) if party)
 
     # --- time -------------------------------------------------------------------------------------
 
