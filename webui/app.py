@@ -74,6 +74,8 @@ def _speak(app: Flask) -> None:
     app.jinja_env.globals["_"] = say  # macros see globals alone
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_ago, "ago")
+    app.add_template_filter(_length, "length_of")
+    app.add_template_filter(lambda mos: say(_quality(mos)) + (f" ({mos:.1f})" if mos else ""), "quality")
 
 
 def _moment(unix_s: float) -> str:
@@ -87,6 +89,19 @@ def _ago(unix_s: float) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _quality(mos: float | None) -> str:
+    """The word of a listener (ITU-T P.800) for a score."""
+    if mos is None:
+        return "not measured"
+    words = ((4.0, "good"), (3.6, "fair"), (3.1, "poor"))
+    return next((word for least, word in words if mos >= least), "bad")
 
 
 def _stumble(app: Flask) -> None:

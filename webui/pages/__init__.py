@@ -4,12 +4,9 @@ from typing import Final
 
 from flask import Blueprint
 
-from webui.pages import access, home, lines, live, timeline
+from webui.pages import access, calls, expert, home, lines, live, phones, settings, system, timeline, trunk
 
-BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
-    access.blueprint,
-    home.blueprint,
-    lines.blueprint,
-    timeline.blueprint,
-    live.blueprint,
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = tuple(
+    page.blueprint
+    for page in (access, home, calls, lines, phones, trunk, timeline, system, settings, expert, live)
 )

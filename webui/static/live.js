@@ -60,5 +60,18 @@
     const button = submitted.submitter;
     if (button?.dataset.busy) { button.textContent = button.dataset.busy; setTimeout(() => { button.disabled = true; }); }
   });
+  document.addEventListener("click", (clicked) => {
+    const copy = clicked.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => speak(copy.dataset.copy));
+  });
+  const countdown = document.querySelector("[data-countdown]");
+  if (countdown) {
+    const end = Date.now() + 1000 * countdown.dataset.countdown;
+    const tick = setInterval(() => {
+      const left = Math.max(0, Math.round((end - Date.now()) / 1000));
+      countdown.textContent = `${left} s`;
+      if (!left) { clearInterval(tick); setTimeout(() => location.assign(countdown.dataset.then), 1500); }
+    }, 500);
+  }
   for (const time of document.querySelectorAll("time[datetime]")) if (time.dateTime) time.title = new Date(time.dateTime).toLocaleString();
 })();
