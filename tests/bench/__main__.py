@@ -28,6 +28,7 @@ BENCHMARKS: Final = {
     "switch": "the switch itself: routes, nft, conntrack, read back",
     "survive": "1, 10 and 50 calls through a failover",
     "dial": "from the order to the INVITE",
+    "lines": "a handset: hook to dial tone, last key to INVITE, answer to audio",
     "strays": "random link events: nothing may leave from an unconfirmed pair",
     "flap": "a cable that comes and goes every second",
     "strangers": "a flood of INVITEs from a host in nobody's list",

@@ -34,7 +34,10 @@ DAMPED_AFTER: Final = 3
 
 
 class Scene:
-    """A lab with a working gateway in it, `phones` of them virtual and answering. A context manager."""
+    """A lab with a working gateway in it, `phones` of them virtual and answering. A context manager.
+
+    `heard`: what a phone hears, from lifted to put down, is recorded into `<phone>.wav` in `logs`.
+    """
 
     def __init__(
         self,
@@ -43,13 +46,16 @@ class Scene:
         phones: int = 1,
         failback_after_s: float = 1.0,
         confirmed: tuple[plan.Uplink, ...] = plan.UPLINKS,
+        heard: bool = False,
     ) -> None:
         self.logs, self._lock = _logs(name)
         self.phones = phone_names(phones)
         self.confirmed = confirmed
         spoken = self.logs / "numbers.wav"
         write_numbers(spoken, seconds=60)
-        text = settings_text(phones=phones, play=spoken, failback_after_s=failback_after_s)
+        record = self.logs if heard else None
+        text = settings_text(phones=phones, play=spoken, record=record, failback_after_s=failback_after_s)
+        text = text.replace("-{call}.wav", ".wav")
         self.lab = Lab(self.logs)
         try:
             self.box = Box(self.lab, text)
