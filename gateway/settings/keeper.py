@@ -138,7 +138,6 @@ class Keeper:
         self._trial = Trial(begun.revision, known[0].who if known else "")
         self._tried: _Tried | None = None
         self._doorman = Doorman(doors.passwords, world, self._clock)
-        self._reset = Reset(doors.resets.record())
         self._restored = doors.resets.restored()
         self._sealed: Sealed | None = None
         self._seal_at: float | None = self._clock() if begun.text else None
@@ -198,7 +197,7 @@ class Keeper:
         for sentence in self._told:
             self._say(sentence)
         async with asyncio.TaskGroup() as tasks:
-            if self._restored:
+            if self._restored and self._origin == "vault":
                 tasks.create_task(self._check_restored(), name="check what was restored")
             while True:
                 event = await self._inbox.next(until=self._due())
@@ -514,14 +513,14 @@ class Keeper:
     # --- reset and decommission -------------------------------------------------------------------
 
     async def _begin_reset(self, who: str) -> str:
-        now = await asyncio.to_thread(self._doors.resets.now)
-        empty = self._reset.next_is_empty(now)
+        reset, now = await self._resets()
+        empty = reset.next_is_empty(now)
         if self._text and not empty:
             # What is not in the vault would be lost. The error is the answer; nothing was wiped.
             self._sealed = await self._work(self._doors.strongroom.seal(self._trial.revision))
         if empty:
             self._world.hang_up()
-        await self._write_down(Wanted("reset", who), now)
+        await self._write_down(reset, Wanted("reset", who), now)
         calls = len(self._doors.applies.live())
         going_on = (
             f" {_calls(calls)} {'ends' if empty else 'goes on unless the settings differ'}." if calls else ""
@@ -537,28 +536,30 @@ class Keeper:
         if self._doorman.access:
             await self._doorman.check(verb.password)
         self._doorman.spend(verb.proof)
-        now = await asyncio.to_thread(self._doors.resets.now)
+        reset, now = await self._resets()
         self._world.hang_up()
-        await self._write_down(Wanted("decommission", verb.who), now)
+        await self._write_down(reset, Wanted("decommission", verb.who), now)
         calls = len(self._doors.applies.live())
         text = f"Decommissioned by {verb.who}: settings, history, vault and its key are wiped for good."
         text += f" {_calls(calls)} ends." if calls else ""
         self._say(text)
         return text
 
-    async def _write_down(self, wanted: Wanted, now: Moment) -> None:
-        for action in self._reset.receive(wanted, now):
+    async def _write_down(self, reset: Reset, wanted: Wanted, now: Moment) -> None:
+        """Raises DoorError; then nothing has happened."""
+        for action in reset.receive(wanted, now):
             match action:
                 case Write(record):
-                    try:
-                        await asyncio.to_thread(self._doors.resets.write, record)
-                    except DoorError:
-                        self._reset = Reset(await asyncio.to_thread(self._doors.resets.record))
-                        raise
+                    await asyncio.to_thread(self._doors.resets.write, record)
                 case Restart():
                     self._world.restart()
                 case _:
                     raise AssertionError(action)
+
+    async def _resets(self) -> tuple[Reset, Moment]:
+        """The table around what stands on the disk, and this moment."""
+        record = await asyncio.to_thread(self._doors.resets.record)
+        return Reset(record), await asyncio.to_thread(self._doors.resets.now)
 
     async def _check_restored(self) -> None:
         """After a restore: does the provider answer on each channel whose address is confirmed?"""
