@@ -33,6 +33,10 @@ class Ears:
         """It hears none."""
         self._do(v.HushEnd(end))
 
+    def listen(self, end: str, on: bool) -> None:
+        """Its keys are told, also while it is muted; or not any more."""
+        self._do(v.ListenKeys(end, on))
+
     def mute(self, end: str, on: bool) -> None:
         """It is heard by nobody, or again."""
         self._do(v.MuteEnd(end, on))

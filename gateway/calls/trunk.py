@@ -263,7 +263,7 @@ class Trunk:
                 log.error("%s: %s", event.command, event.why)
             case v.EndClosed():
                 self._confirming.end_closed(event.end)
-            case v.EngineUp() | v.LegDigit() | v.EndSpoken():
+            case v.EngineUp() | v.LegDigit() | v.EndSpoken() | v.KeyHeard():
                 pass
             case _:
                 self._leg_event(event, now)

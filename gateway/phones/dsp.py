@@ -34,6 +34,8 @@ TWIST_DB: Final = 10
 THRESHOLD_DBM0: Final = -42
 
 _STANDARDS: Final[dict[Fsk, int]] = {"class": 1, "etsi": 2}
+AGAIN_S: Final = 0.1
+"""A key that is held is told so often to have begun: nobody else may hear it while it sounds."""
 
 _MessageHandler = ctypes.CFUNCTYPE(None, c_void_p, ctypes.POINTER(c_uint8), c_int)
 
@@ -149,7 +151,7 @@ class DtmfReceiver:
         self._remover: ToneRemover | None = None
         self._lingers = 0
         self._rest: array[int] = array("h")
-        self._began = False
+        self._said_s = -1e9
         self._digits = (c_char * 129)()
 
     def playing(self, tone: Tone | None) -> None:
@@ -191,9 +193,11 @@ class DtmfReceiver:
         for key in certain:
             if self._presses.sounds(key, at_s):
                 heard.append(Digit(key, "dtmf", at_s))
-        if (status or heard) and not self._began:
+        if not status:
+            self._said_s = -1e9
+        if (status or heard) and at_s - self._said_s >= AGAIN_S:
+            self._said_s = at_s
             heard.insert(0, DigitBegan("dtmf", at_s))
-        self._began = bool(status)
         return heard
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pjsua2 as pj
 
+from gateway.calls.sip.keys import KeyTap
 from gateway.errors import DoorError
 
 _REST_S = 0.2
@@ -34,6 +35,8 @@ class End:
         self._ear = ear
         self._peers: list[pj.AudioMedia | End] = []
         self._mixing = False
+        self._muted = False
+        self._tap: KeyTap | None = None
         # A recording stops while nobody sends into it; with silence it keeps time.
         self._silence = _player("") if isinstance(ear, pj.AudioMediaRecorder) else None
         if self._silence is not None:
@@ -45,6 +48,7 @@ class End:
     def close(self) -> None:
         """Part from everybody and let go of files and devices."""
         self.hush()
+        self.listen(None)
         for peer in list(self._peers):
             self.part(peer)
         if self._silence is not None:
@@ -75,10 +79,38 @@ class End:
         self._silence = self._silence or _player("")
         self._silence.startTransmit(recorder)
         self._ear = recorder
+        for peer in self._peers:
+            if isinstance(peer, End) and peer._tap is not None and peer._muted:  # links are made anew
+                peer._speak_to(self)
 
     def mute(self, on: bool) -> None:
-        """The mouth is heard by nobody, or again."""
-        self._mouth.adjustRxLevel(0.0 if on else 1.0)
+        """The mouth is heard by nobody, or again; but for who listens to its keys."""
+        self._muted = on
+        if self._tap is None:
+            self._mouth.adjustRxLevel(0.0 if on else 1.0)
+        for peer in self._peers if self._tap else ():
+            self._speak_to(peer)
+
+    def listen(self, tap: KeyTap | None) -> None:
+        """Let `tap` hear the mouth, in place of another; None: nobody's keys are of interest any more."""
+        if self._tap is not None:
+            _unlink(self._mouth, self._tap)
+            self._tap.stop()
+            self._lay_aside(self._tap)
+        muted, self._muted = self._muted, False
+        self.mute(False)
+        self._tap = tap
+        _link(self._mouth, tap)
+        if muted:
+            self.mute(True)
+
+    def _speak_to(self, peer: "pj.AudioMedia | End") -> None:
+        """Anew, as loud as it is to be: a link keeps the level that it was made with."""
+        if (sink := _sink(peer)) is not None:
+            _unlink(self._mouth, sink)
+            loud = pj.AudioMediaTransmitParam()
+            loud.level = 0.0 if self._muted else 1.0
+            self._mouth.startTransmit2(sink, loud)
 
     # --- who hears whom ---------------------------------------------------------------------------
 
@@ -111,6 +143,8 @@ class End:
             for other in self._peers:
                 _cross(peer, other)
         self._peers.append(peer)
+        if self._tap is not None and self._muted:
+            self._speak_to(peer)
 
     def _disown(self, peer: "pj.AudioMedia | End") -> None:
         self.forget(peer)
@@ -263,6 +297,10 @@ class Ends:
         length_s = self.get(name).sound([path for path in paths if Path(path).is_file()], loop)
         if not loop:
             self._speaking[name] = now + length_s
+
+    def listen(self, name: str, tap: KeyTap | None) -> None:
+        """Hear the keys of an end, or not any more."""
+        self.get(name).listen(tap)
 
     def hush(self, name: str) -> None:
         """Play nothing into an ear."""

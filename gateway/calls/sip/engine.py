@@ -20,6 +20,7 @@ from gateway.calls import quiet
 from gateway.calls.sip import values
 from gateway.calls.sip.audio import Ends
 from gateway.calls.sip.bell import Bell
+from gateway.calls.sip.keys import KeyTap, Listener
 from gateway.calls.sip.leg import Leg
 from gateway.calls.sip.options import EngineOptions
 from gateway.calls.sip.paths import Account
@@ -40,11 +41,20 @@ Out = values.Event | quiet.Quiet | quiet.Heard
 
 
 class Engine:
-    """pjsua2 on its own thread. `post` receives every event, from that thread."""
+    """pjsua2 on its own thread. `post` receives every event, from that thread or the bridge's clock.
 
-    def __init__(self, post: Callable[[Out], None], options: EngineOptions) -> None:
+    `listener` makes what hears the keys of an end; None: ListenKeys is not understood.
+    """
+
+    def __init__(
+        self,
+        post: Callable[[Out], None],
+        options: EngineOptions,
+        listener: Callable[[str], Listener] | None = None,
+    ) -> None:
         self._post = post
         self._options = options
+        self._listener = listener
         self._commands: queue.SimpleQueue[values.Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sip", daemon=True)
         self._bell = Bell()
@@ -77,7 +87,7 @@ class Engine:
     def _run(self) -> None:
         gc.disable()
         try:
-            session = _Session(self._post, self._options)
+            session = _Session(self._post, self._options, self._listener)
             try:
                 self._bell.hang(session.endpoint)
                 self._post(values.EngineUp(session.version))
@@ -133,9 +143,15 @@ class _Endpoint(pj.Endpoint):
 class _Session:
     """Everything that exists only on the engine's thread."""
 
-    def __init__(self, post: Callable[[Out], None], options: EngineOptions) -> None:
+    def __init__(
+        self,
+        post: Callable[[Out], None],
+        options: EngineOptions,
+        listener: Callable[[str], Listener] | None,
+    ) -> None:
         self.post = post
         self.options = options
+        self._listener = listener
         self.legs: dict[int, Leg] = {}
         self._incoming = 0
         self._quiet = quiet.QuietDetector()
@@ -275,6 +291,7 @@ class _Session:
                 | values.HushEnd()
                 | values.MuteEnd()
                 | values.MixEnd()
+                | values.ListenKeys()
                 | values.LinkEnds()
             ):
                 self._perform_on_end(command)
@@ -298,6 +315,7 @@ class _Session:
         | values.HushEnd
         | values.MuteEnd
         | values.MixEnd
+        | values.ListenKeys
         | values.LinkEnds,
     ) -> None:
         ends = self.ends
@@ -316,9 +334,16 @@ class _Session:
                 ends.get(command.end).mute(command.on)
             case values.MixEnd():
                 ends.get(command.end).mix(command.on)
+            case values.ListenKeys():
+                ends.listen(command.end, self._tap(command.end) if command.on else None)
             case values.LinkEnds():
                 one, other = ends.get(command.end), ends.get(command.other)
                 one.join(other) if command.on else one.part(other)
+
+    def _tap(self, end: str) -> KeyTap | None:
+        if self._listener is None:
+            return None
+        return KeyTap(end, self._listener(end), lambda heard: self.post(values.KeyHeard(end, heard)))
 
     def _perform_on(
         self,

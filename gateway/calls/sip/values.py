@@ -169,6 +169,14 @@ class MixEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenKeys:
+    """DTMF in what this end says is told by KeyHeard, also while it is muted; or not any more."""
+
+    end: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LinkEnds:
     """Two ends hear each other, or not any more."""
 
@@ -251,6 +259,7 @@ Command = (
     | HushEnd
     | MuteEnd
     | MixEnd
+    | ListenKeys
     | LinkEnds
     | CloseEnd
     | Connect
@@ -389,6 +398,14 @@ class EndSpoken:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyHeard:
+    """What the listener to this end's keys heard, in its own words."""
+
+    end: str
+    heard: object
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """The registrar's answer; `code` 200 with `expires_s` > 0 means that calls come in here."""
 
@@ -429,6 +446,7 @@ Event = (
     | LegDigit
     | EndClosed
     | EndSpoken
+    | KeyHeard
     | Registered
     | KeptAlive
     | CommandFailed
