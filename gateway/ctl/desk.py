@@ -4,11 +4,34 @@ import argparse
 from pathlib import Path
 
 from gateway.ctl.talk import tell
-from gateway.messages import Answer, Dial, ExplainNumber, HangUp, Hold, PlayFile, SendDigits
+from gateway.messages import (
+    Answer,
+    Dial,
+    ExplainNumber,
+    Flash,
+    HangUp,
+    Hold,
+    Lift,
+    PlayFile,
+    Press,
+    SendDigits,
+)
 
 
 def dial(arguments: argparse.Namespace) -> int:
     return tell(arguments, Dial(phone=arguments.phone, digits=arguments.digits))
+
+
+def lift(arguments: argparse.Namespace) -> int:
+    return tell(arguments, Lift(phone=arguments.phone))
+
+
+def press(arguments: argparse.Namespace) -> int:
+    return tell(arguments, Press(phone=arguments.phone, keys=arguments.digits))
+
+
+def flash(arguments: argparse.Namespace) -> int:
+    return tell(arguments, Flash(phone=arguments.phone))
 
 
 def answer(arguments: argparse.Namespace) -> int:

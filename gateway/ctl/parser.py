@@ -236,6 +236,9 @@ def _desk(verbs: "Verbs") -> None:
         )
 
     _verb(verbs, "dial", "desk.dial", "lift a phone and dial", _PHONE, _DIGITS)
+    _verb(verbs, "lift", "desk.lift", "lift the handset: dial tone, or the call that rings", _PHONE)
+    _verb(verbs, "press", "desk.press", "press keys one by one, to dial or in a call", _PHONE, _DIGITS)
+    _verb(verbs, "flash", "desk.flash", "press the hook for a moment (the R key)", _PHONE)
     _verb(verbs, "answer", "desk.answer", "lift a ringing phone", _PHONE)
     _verb(verbs, "hangup", "desk.hangup", "put the handset down", _PHONE)
     _verb(verbs, "hold", "desk.hold", "put the phone's call on hold", _PHONE)
