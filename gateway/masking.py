@@ -47,8 +47,9 @@ def masked(text: str) -> str:
     return _replaced(text, [(start, end, tomltext.value(KEPT)) for start, end in spans])
 
 
-def unmasked(text: str, in_force: str) -> str:
-    """The text with the secrets of `in_force` (empty: there are no settings) for each KEPT.
+def unmasked(text: str, in_force: str, settings: Settings | None = None) -> str:
+    """The text with the secrets of `in_force` (empty: there are no settings) for each KEPT. `settings`: what
+    was read from it, where that is at hand; else it is read again.
 
     Raises SettingsError that names every place where nothing is in force, or as `secret_paths`.
     """
@@ -57,7 +58,7 @@ def unmasked(text: str, in_force: str) -> str:
         return text
     found = outline(text)
     kept = [pair for pair in _secret_pairs(found) if _read(text, pair) == KEPT]
-    known = _values(in_force) if kept else {}
+    known = (_held(settings) if settings else _values(in_force)) if kept else {}
     changes: list[tuple[int, int, str]] = []
     missing: list[Place] = []
     for pair in kept:
@@ -136,6 +137,31 @@ def _values(in_force: str) -> dict[Place, str]:
 
     walk(raw, ())
     return found
+
+
+def _held(settings: Settings) -> dict[Place, str]:
+    """The same of settings that are read."""
+    found: dict[Place, str] = {}
+
+    def walk(section: Section, place: Place) -> None:
+        for name, info in type(section).model_fields.items():
+            value, here = getattr(section, name), (*place, info.alias or name)
+            if isinstance(value, Section):
+                walk(value, here)
+            elif isinstance(value, tuple):
+                for number, inner in enumerate(value):
+                    if isinstance(inner, Section) and _may_hide(type(inner)):
+                        walk(inner, (*here, number))
+            elif value and isinstance(value, str) and any(_fits(here, secret) for secret in _secrets()):
+                found[here] = value
+
+    walk(settings, ())
+    return found
+
+
+@cache
+def _may_hide(section: type[Section]) -> bool:
+    return any(True for _ in _below(section, ()))
 
 
 def _read(text: str, pair: Pair) -> object:

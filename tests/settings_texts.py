@@ -46,7 +46,7 @@ def v1_documents(draw: st.DrawFn) -> dict[str, Any]:
                 max_size=9,
             )
         )
-        if password.strip():
+        if password:
             trunk["registration"] = {"login": "100200", "password": password}
     phones = [
         {"name": f"phone{n}", "kind": "virtual"} | ({"auto_answer": True} if draw(st.booleans()) else {})

@@ -23,7 +23,7 @@ def test_no_secret_leaves() -> None:
     masked = masking.masked(V2)
     assert all(secret in V2 and secret not in masked for secret in SECRETS)
     assert masked.count(KEPT) == len(SECRETS)
-    assert masking.unmasked(masked, V2) == V2
+    assert masking.unmasked(masked, V2) == V2 == masking.unmasked(masked, V2, schema.parse(V2, "x"))
     assert masking.secret_paths(V2) == (
         "incoming.registration.password",
         "calling.pin",
@@ -149,6 +149,7 @@ def test_errors_and_reprs_are_silent() -> None:
 def test_round_trip(text: str) -> None:
     masked = masking.masked(text)
     assert masking.unmasked(masked, text) == text
+    assert masking.unmasked(masked, text, schema.parse(text, "x")) == text
     raw = tomllib.loads(text)
     place = raw.get("incoming") if raw.get("schema") == 2 else raw.get("trunk")
     registration = place.get("registration") if isinstance(place, dict) else None

@@ -258,7 +258,7 @@ class Keeper:
             case GetSettings():
                 reply(await self._settings_now(verb.revision))
             case TrySettings():
-                text = unmasked(verb.text, self._text)
+                text = unmasked(verb.text, self._text, self._settings)
                 await self._try(self._change(verb, verb.base), verb.why, text, verb.only_look, reply)
             case RollBack():
                 older = await self._revision(verb.revision)

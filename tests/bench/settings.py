@@ -49,7 +49,7 @@ def run(quick: bool) -> list[Figure]:
         wanted = wanted.replace("standby_interval_ms = 2000", f"standby_interval_ms = {2001 + number}")
         times = [time.perf_counter()]
         edits.append(1000 * (times[0] - began))
-        whole = masking.unmasked(wanted, in_force)
+        whole = masking.unmasked(wanted, in_force, before)
         times.append(time.perf_counter())
         after = schema.parse(whole, "change")
         times.append(time.perf_counter())
