@@ -92,6 +92,15 @@ sysctl -q net.ipv4.ip_forward=0
 systemctl restart gateway
 await "$running"
 echo "warned: $(systemctl is-active gateway) $(journalctl --no-pager -o cat -u gateway | grep -c 'forwarding is off')"
+# A factory reset under the unit's own limits: sealed by the sealer, wiped, restored by the next start.
+await 'on the same disk'
+echo "sealed: $(stat -c '%n %a %U' /var/lib/steadyline-vault/slot-a /var/lib/steadyline-key/vault.key | tr '\n' ' ')"
+setpriv --reuid=steadyline-calls --regid=steadyline-calls --clear-groups sh -c 'umask 007; echo x >/var/lib/steadyline-calls/recordings/8888.wav'
+ctl reset --yes >/dev/null
+await '"origin": "vault"'
+echo "restored: $(ctl status --json | "$python" -c 'import json, sys; print(json.load(sys.stdin)["settings"]["restored"])')"
+cmp -s "$root/tests/units/settings.toml" /etc/steadyline/settings.toml
+echo "same: $? $(stat -c '%a %U' /etc/steadyline/settings.toml) $(ls /var/lib/steadyline-calls/recordings | wc -l)"
 systemctl stop gateway
 echo "left: $(nft list tables | tr '\n' ' ')$(ip rule | grep -c 'proto 201')"
 echo "verdict: $(journalctl --no-pager -o json LOGGER=gateway.hub LAMP=setup | head -1 | "$python" -c '

@@ -141,12 +141,17 @@ def test_the_units_boot_and_come_back(tmp_path: Path) -> None:
     assert said["again"] == [f"active {running}"] and said["untouched"] == ["yes"], story
     assert said["back"] == [f"active {running}"], story
     assert said["warned"] == ["active 1"], story
+    assert said["sealed"] == [
+        "/var/lib/steadyline-vault/slot-a 600 steadyline /var/lib/steadyline-key/vault.key 600 steadyline"
+    ], story
+    assert "the box restored its settings by itself: revision 1" in said["restored"][0], story
+    assert said["same"] == ["0 600 steadyline 0"], "settings are back, the recording is gone"
     assert said["left"][0].startswith("table inet steadyline_guard") and not said["left"][0].endswith(" 0")
     assert "calls process" in said["journal"][0]
     assert said["verdict"][0].startswith(
         "6 gateway-daemon _show You cannot call out yet: no channel has a con"
     ), story
-    # A panel that is wired and not there: said once at each of the three starts, and nothing else suffers.
-    assert said["panel"][0].startswith("3 The button does not work. panel: this machine has no GPIO chip"), (
+    # A panel that is wired and not there: said once at each of the four starts, and nothing else suffers.
+    assert said["panel"][0].startswith("4 The button does not work. panel: this machine has no GPIO chip"), (
         story
     )
