@@ -15,7 +15,7 @@ sent before the ACK (§14.1). So it rings on in the hope that the uplink comes b
 once the ACK is in, it moves like any other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from gateway.calls.legs import Leg, Legs
@@ -149,6 +149,11 @@ class Call:
         """When to call `receive(None, now)` at the latest."""
         times = [*self._timers.values(), *([self._move.due] if self._move and self._move.due else [])]
         return min(times, default=None)
+
+    def replan(self, servers: Sequence[Server]) -> None:
+        """The provider has other servers: a number that is called anew is called there."""
+        if self._route and servers:
+            self._route.replan(servers)
 
     def receive(self, event: Event | None, now: float) -> list[Action]:
         """What is to be done about `event` (None: time has passed). Events that come too late do nothing."""

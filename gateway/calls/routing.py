@@ -190,9 +190,16 @@ class Route:
         self._order = self._rests.order(self._servers, now)
         return self._next(now)
 
+    def replan(self, servers: Sequence[Server]) -> None:
+        """The provider has other servers: they count from the next attempt on."""
+        self._servers = tuple(servers)
+        self._order = list(servers)
+
     def serving(self, uplink: str, present: Server) -> Server | None:
-        """What `uplink` talks to in place of `present`: the same, or the first of its own IP version."""
-        return next((s for s in (present, *self._order) if self.ways.reaches(uplink, s)), None)
+        """What `uplink` talks to in place of `present`: the same while it is one of the provider's, else the
+        first of its own IP version."""
+        servers = [present, *self._order] if present in self._servers else self._order
+        return next((s for s in servers if self.ways.reaches(uplink, s)), None)
 
     def again(self, now: float) -> Try | GiveUp:
         """Leave the way under trial without a verdict on it, because its uplink must be left; with the

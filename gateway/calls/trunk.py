@@ -90,6 +90,7 @@ class Trunk:
         self._reach.replan(plan)
         now = self._clock()
         for live in list(self._calls.values()):
+            live.table.replan(plan.servers)
             if live.taken_by in gone or set(live.phones) <= gone:
                 self._feed(live, model.HangUp(480, "phone_removed"), now)
             else:

@@ -42,7 +42,8 @@ def _rewired(index: int, uplink: Uplink, known: Wire | None) -> Wire:
         return Wire.bare(index, uplink)  # a device that nobody watched has to be seen first
     wire = replace(known, index=index, uplink=uplink)
     if uplink.dhcp != known.uplink.dhcp:
-        wire = replace(wire, lease=LeaseSeen(uplink.device, None, None), surveyed=wire.surveyed - {"lease"})
+        # Known to have none: what the settings had put there does not wait for DHCP to speak.
+        wire = replace(wire, lease=LeaseSeen(uplink.device, None, None), surveyed=wire.surveyed | {"lease"})
     if uplink.slaac != known.uplink.slaac:
         wire = replace(
             wire, router=RouterSeen(uplink.device, None, None), surveyed=wire.surveyed - {"router"}

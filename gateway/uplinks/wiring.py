@@ -135,7 +135,7 @@ class Wire:
             i for i in self.interfaces if i not in borne and i.ip not in others and i != self.announced
         )
 
-    @property
+    @cached_property
     def superfluous(self) -> tuple[Interface, ...]:
         """Addresses that this box once put on the device and that are not to be there any more. None while
         another is still missing: the old way stands until the new one does."""

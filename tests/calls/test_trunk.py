@@ -367,3 +367,13 @@ def test_terms_of_the_plan_are_told_to_the_engine_while_calls_run(house: House) 
     assert house.engine.sent(v.Configure) == [v.Configure(5070, (10_000, 10_999), ("PCMU",), "off", 1800)]
     assert house.engine.sent(v.Unregister) == [v.Unregister()]
     assert house.engine.sent(v.EndLeg) == []
+
+
+def test_call_that_has_to_be_replaced_is_placed_at_the_new_server(house: House) -> None:
+    leg = house.up()
+    third = m.Server(address="192.0.2.99", port=5061, transport="tls")
+    house.replan(msgspec.structs.replace(house.plan, servers=(third,)))
+    house.paths(main="leave", backup="fit")
+    assert house.engine.sent(v.Reinvite)[-1].leg == leg
+    house.trunk.engine_event(v.LegReinvited(leg, 488, "Not Acceptable Here", move=True))
+    assert house.engine.sent(v.StartLeg)[-1].hop.address == third.address

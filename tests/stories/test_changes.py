@@ -121,6 +121,9 @@ UNRELATED = {
     "a phone comes": USUAL.replace("[watching]", '[[phones]]\nname = "attic"\nkind = "virtual"\n[watching]'),
     "other ports": USUAL + "[ports]\nsip = 5070\nrtp_first = 20000\nrtp_last = 20999\n",
     "other codecs": USUAL.replace("[trunk]", '[trunk]\ncodecs = ["PCMU", "PCMA"]\nsession_expires_s = 900'),
+    "another server": USUAL.replace(f'"{plan.PROVIDER_DOMAIN}"', f'"{plan.PROVIDER_SERVER2}"'),
+    "another transport": USUAL.replace("[trunk]", '[trunk]\ntransport = "tcp"'),
+    "no login": re.sub(r"\[incoming\.registration\]\n(?:.+\n)*", "", USUAL),
     "no office": USUAL.replace(f'devices = ["{plan.LAN_DEVICE}"]', "devices = []"),
     "main has another name": USUAL.replace('"main"', '"fibre"'),
 }
@@ -223,6 +226,24 @@ def test_calls_to_come_use_the_new_ports_while_the_old_call_keeps_its_own(box: B
     assert_unbroken(box, first, since_s)
     box.lab.far.hang_up(first.call_id)
     box.await_status(lambda s: [c.phone for c in s.calls] == ["desk2"], "the far end's BYE at the old port")
+
+
+def test_calls_to_come_take_the_new_transport_while_the_old_call_keeps_its_own(box: Box) -> None:
+    first = dial(box)
+    since_s = time.time()
+    change(box, USUAL.replace("[trunk]", '[trunk]\ntransport = "tcp"'))
+    with box.lab.capture("box", expression=f"tcp port {plan.SIP_PORT}") as wires:
+        second = dial(box, phone="desk2")
+    assert [p for p in wires.packets() if p.outgoing and p.device == "wan0"], "the INVITE goes by TCP"
+    heard_until_now(box, second, time.time())
+    assert_unbroken(box, first, since_s)
+    box.lab.cut_carrier("main")
+    box.await_status(
+        lambda s: sorted((c.uplink, c.state) for c in s.calls) == [("backup1", "up")] * 2, "both on backup1"
+    )
+    heard_until_now(box, first, time.time())
+    box.lab.far.hang_up(first.call_id)
+    box.await_status(lambda s: [c.phone for c in s.calls] == ["desk2"], "the far end's BYE by UDP")
 
 
 def test_phone_that_is_taken_away_ends_its_call_with_a_reason(box: Box) -> None:

@@ -299,7 +299,7 @@ async def test_dhcp_clients_and_watched_devices_come_and_go() -> None:
     assert world.state("backup2") == "up"
     await world.change(SETTINGS, seconds=2)
     assert world.served.served == {"wan2": "backup2"}
-    assert world.state("backup2") == "no_address"
+    assert world.state("backup2") == "no_address" and world.kernel.addresses["wan2"] == set()
     world.lease("backup2")
     await world.run(1)
     assert world.state("backup2") == "up"

@@ -275,7 +275,7 @@ class _Session:
             case values.Configure():
                 self._configured(command)
             case values.BindPath():
-                self.terms.bind(command)
+                self.terms.bind(command, time.monotonic())
                 self.post(values.PathBound(command.uplink, command.local))
             case values.StartLeg():
                 self._start(command)
@@ -359,7 +359,9 @@ class _Session:
         match command:
             case values.Reinvite():
                 paths = self.terms.of(leg.account)
-                with paths.pointed(leg.account, command.uplink, command.hop), self._preferring(leg.codecs):
+                # A leg of former terms keeps its server: Contact takes its transport from there.
+                hop = command.hop if paths is self.terms.now else None
+                with paths.pointed(leg.account, command.uplink, hop), self._preferring(leg.codecs):
                     leg.move(command.uplink, command.hold)
             case values.EndLeg():
                 self._end(leg, command)

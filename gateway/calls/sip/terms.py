@@ -26,16 +26,23 @@ class Terms:
         on_incoming: OnIncoming,
     ) -> None:
         self.now = Paths(Sockets(endpoint, options.ca_file), options, post, on_incoming)
+        self._options = options
+        self._transport: values.Transport | None = None
         self._former: list[tuple[Paths, float]] = []
         self._tidy_at = 0.0
 
     def change(self, options: EngineOptions, now: float) -> None:
         """Legs to come are under these."""
+        self._options = options
         self._former.append((self.now, now))
         self.now = self.now.successor(options)
 
-    def bind(self, command: values.BindPath) -> None:
-        """Open the socket of an uplink, for legs of today and of before. Raises pj.Error for today's."""
+    def bind(self, command: values.BindPath, now: float) -> None:
+        """Open the socket of an uplink, for legs of today and of before. Another transport means other terms:
+        legs that are up keep theirs. Raises pj.Error for today's."""
+        if self._transport not in (None, command.transport):
+            self.change(self._options, now)
+        self._transport = command.transport
         for former, _ in self._former:
             with contextlib.suppress(pj.Error):  # what they cannot have, their calls move away from
                 former.follow(command)
