@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from gateway import messages as m
+from gateway.analog import AnalogPhones, WantedPort
 from gateway.calls import quiet
 from gateway.calls.aliases import Aliases
 from gateway.calls.ears import Ears
@@ -24,7 +25,7 @@ from gateway.inbox import Inbox
 from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.phones.addresses import addresses
 from gateway.phones.desk import Desk
-from gateway.phones.model import FromPhone
+from gateway.phones.model import Digit, DigitBegan, FromPhone
 from gateway.phones.sounds import Sounds
 from gateway.phones.usb import UsbPhones
 from gateway.phones.usbmodel import Wanted
@@ -58,7 +59,8 @@ class Exchange:
         self._trunk: Trunk | None = None
         self._desk: Desk | None = None
         self.usb = UsbPhones(inbox, {})
-        """Its task is the main's to run."""
+        self.analog = AnalogPhones(inbox)
+        """Their tasks are the main's to run."""
         self._sounds: Path | None = None
         self._paths: m.Paths | None = None
         self._aliases = Aliases()
@@ -99,6 +101,10 @@ class Exchange:
             case FromPhone():
                 if self._desk:
                     self._desk.heard(event)
+                    self.analog.follow(event)
+            case v.KeyHeard(end, DigitBegan() | Digit() as heard):
+                if self._desk:
+                    self._desk.heard(FromPhone(end, heard))
             case v.EndSpoken(end):
                 if self._desk:
                     self._desk.spoken(end)
@@ -166,7 +172,7 @@ class Exchange:
             self._outgrown = options.wideband != self._options.wideband
             return
         self._options = options
-        self._engine = Engine(self._inbox.post, options)
+        self._engine = Engine(self._inbox.post, options, self.analog.listener)
         self._engine.start()
         sounds = self._sounds_of(plan)
         self._desk = Desk(Ears(self._engine), sounds, addresses)
@@ -183,6 +189,16 @@ class Exchange:
         for name in usb:
             desk.attach(name, self.usb.hardware(name))
         self.usb.want(usb)
+        analog = {
+            phone.name: WantedPort(phone.port, phone.country or plan.country, phone.ring_hz)
+            for phone in plan.phones
+            if phone.kind == "analog"
+        }
+        assert self._engine is not None
+        self.analog.want(analog, Ears(self._engine), self._sounds or Path(tempfile.gettempdir()))
+        for name in analog:
+            if (hardware := self.analog.hardware(name)) is not None:
+                desk.attach(name, hardware)
 
     def _sounds_of(self, plan: m.TrunkPlan) -> Sounds:
         if self._sounds is None:
@@ -237,6 +253,7 @@ async def serve(run_directory: Path) -> None:
                 ),
                 tasks.create_task(exchange.run(), name="exchange"),
                 tasks.create_task(exchange.usb.run(), name="usb"),
+                tasks.create_task(exchange.analog.run(), name="analog"),
             ]
             await stop.wait()
             for task in running:

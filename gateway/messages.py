@@ -75,7 +75,7 @@ class IncomingRule(Frozen, frozen=True, kw_only=True):
 
 class PhonePlan(Frozen, frozen=True, kw_only=True):
     """One phone to serve. Empty words: there is none. `usb` and `keys`: which device, and which of its keys
-    count (kind usb)."""
+    count (kind usb). `port`, `country` (empty: the box's) and `ring_hz` (0: the country's): kind analog."""
 
     name: str
     kind: Literal["virtual", "usb", "analog"]
@@ -90,6 +90,9 @@ class PhonePlan(Frozen, frozen=True, kw_only=True):
     auto_answer: bool = False
     usb: str = "any"
     keys: Literal["all", "hook", "none"] = "all"
+    port: int = 0
+    country: str = ""
+    ring_hz: int = 0
 
 
 class DiallingPlan(Frozen, frozen=True, kw_only=True):

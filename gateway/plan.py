@@ -68,9 +68,11 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
                 auto_answer=p.kind == "virtual" and p.auto_answer,
                 usb=p.usb if p.kind == "usb" else "any",
                 keys=p.keys if p.kind == "usb" else "all",
+                port=p.port if p.kind == "analog" else 0,
+                country=p.country if p.kind == "analog" else "",
+                ring_hz=p.ring_hz if p.kind == "analog" else 0,
             )
             for p in settings.phones
-            if p.kind in ("virtual", "usb")
         ),
         dialling=DiallingPlan(
             first_digit_s=settings.dialling.first_digit_s,

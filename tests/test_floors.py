@@ -24,13 +24,13 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUND = {
     *("renames", "schema", "section", "section_box", "section_lines", "section_phones", "section_trunk"),
     *("fields", "hours", "relations", "relations_box", "refusals", "places", "plan", "patterns"),
-    *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext"),
+    *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext", "trees"),
     *("sheet", "sheetpage"),
     *("status", "verdict", "records", "messages", "changes", "errors", "wire", "inbox", "emodel"),
 }
 MAINS = {
     *("__main__", "boot", "building", "channels", "daemon", "exchange", "frontpanel", "ctl", "hub", "lender"),
-    *("opening", "vacancy"),
+    *("opening", "vacancy", "analog"),
 }
 # gatewayctl is a main in several files; its parser, tables, texts and masks are pure.
 MAINS |= {f"ctl/{name}" for name in ("__main__", "terminal", "talk", "seeing", "watching", "desk")}

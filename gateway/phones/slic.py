@@ -89,6 +89,16 @@ class Slic:
             case card.Power(on):
                 self._say("power", port, on)
 
+    def replan(self, ports: Mapping[int, PortSetup]) -> None:
+        """New settings; a port whose own have not changed goes on."""
+        for number, setup in ports.items():
+            if self._ports.get(number) != setup:
+                self._set_up(number, setup)
+        self._ports = dict(ports)
+
+    def _set_up(self, number: int, setup: PortSetup) -> None:
+        self._say("port", number, setup.dial, setup.ring_hz, astuple(setup.times))
+
     async def run(self) -> None:
         """Until cancelled: then the bells are silent and the process is gone."""
         while True:
@@ -138,7 +148,7 @@ class Slic:
                 self._inbox.post(FromPort(port, _heard(kind, key, at_s)))
             case ["ready"]:
                 for number, setup in self._ports.items():
-                    self._say("port", number, setup.dial, setup.ring_hz, astuple(setup.times))
+                    self._set_up(number, setup)
                 self._inbox.post(CardUp())
             case ["failed", str(what), str(where), str(remedy)]:
                 gone.set_result(f"{where}: {what}. {remedy}")

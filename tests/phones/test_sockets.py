@@ -15,6 +15,7 @@ from gateway.phones.model import (
     Event,
     FromPhone,
     OffHook,
+    OnHook,
     Plugged,
     Ring,
     StopRing,
@@ -112,7 +113,7 @@ def test_phones_are_there_while_the_card_is(tmp_path: Path) -> None:
 
 def test_what_a_port_hears_reaches_its_line(tmp_path: Path) -> None:
     async def script(room: Room) -> None:
-        for heard in (OffHook(5.0), Digit("4", "pulse", 6.0)):
+        for heard in (OffHook(5.0), Digit("4", "pulse", 6.0), OnHook(7.0)):
             room.said.post(FromPort(2, heard))
             room.said.post(FromPort(7, heard))  # a port without a phone
             assert await room.next("hall") == heard
