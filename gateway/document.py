@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from gateway import tomltext
+from gateway import tomltext, trees
 from gateway.errors import RefusedError
 from gateway.places import Header, Item, Pair, Place, outline
 
@@ -66,7 +66,7 @@ class Document:
 
     def with_value(self, place: Place, value: object) -> str:
         """The value at `place`, set anew or for the first time."""
-        wanted = _with(self.raw, place, _plain(value))
+        wanted = trees.with_value(self.raw, place, _plain(value))
         if pair := self._pair(place):
             written = _written(value, pair.inline)
             return self._proven(place, wanted, [[(pair.value_start, pair.value_end, written)]])
@@ -79,12 +79,12 @@ class Document:
         if not values:
             return self.text
         old = self.at(place) or []
-        wanted = _with(self.raw, place, [*old, *map(_plain, values)])
+        wanted = trees.with_value(self.raw, place, [*old, *map(_plain, values)])
         return self._proven(place, wanted, self._new_items(place, len(old), values))
 
     def without(self, place: Place) -> str:
         """`place` and all that is below it, gone."""
-        wanted = _without(self.raw, place)
+        wanted = trees.without(self.raw, place)
         return self._proven(place, wanted, [self._cuts(place)], pruned=True)
 
     def moved(self, place: Place, number: int, to: int) -> str:
@@ -93,7 +93,7 @@ class Document:
         items.insert(to, items.pop(number))
         order = list(range(len(items)))
         order.insert(to, order.pop(number))
-        wanted = _with(self.raw, place, items)
+        wanted = trees.with_value(self.raw, place, items)
         above = [self._comment_above((*place, n)) for n in range(len(items))]
         # A comment above the first item alone is the heading of the list, and stays.
         travels = any(above[1:])
@@ -121,7 +121,7 @@ class Document:
         pair = self._pair(old)
         value = self.at(old) if pair is None else Source(self.text[pair.value_start : pair.value_end])
         text = Document(text, _read(text, old)).with_value(new, value)
-        if not _same(_pruned(_read(text, old)), _pruned(wanted)):
+        if not trees.same(trees.pruned(_read(text, old)), trees.pruned(wanted)):
             raise _beyond(old)
         return text
 
@@ -316,7 +316,7 @@ class Document:
                 read = _read(text, place)
             except RefusedError:
                 continue
-            if _same(read, wanted) or (pruned and _same(_pruned(read), _pruned(wanted))):
+            if trees.same(read, wanted) or (pruned and trees.same(trees.pruned(read), trees.pruned(wanted))):
                 return text
         raise _beyond(place)
 
@@ -357,40 +357,3 @@ def _read(text: str, place: Place) -> Raw:
 def _plain(value: object) -> Any:
     """As it is read back."""
     return tomllib.loads(f"v = {_written(value, True)}")["v"]
-
-
-def _with(raw: Any, place: Place, value: object) -> Any:
-    if not place:
-        return value
-    first, rest = place[0], place[1:]
-    if isinstance(first, int):
-        return [_with(item, rest, value) if n == first else item for n, item in enumerate(raw)]
-    below = (raw or {}).get(first)
-    return {**(raw or {}), first: _with(below, rest, value)}
-
-
-def _without(raw: Any, place: Place) -> Any:
-    first, rest = place[0], place[1:]
-    if isinstance(first, int):
-        items = [_without(item, rest) if n == first and rest else item for n, item in enumerate(raw)]
-        return items if rest else items[:first] + items[first + 1 :]
-    if rest:
-        return {**raw, first: _without(raw[first], rest)}
-    return {key: value for key, value in raw.items() if key != first}
-
-
-def _pruned(value: Any) -> Any:
-    """Without what is empty: a section of which nothing is left may stand or go."""
-    if isinstance(value, dict):
-        inner = {key: _pruned(item) for key, item in value.items()}
-        return {key: item for key, item in inner.items() if item not in ({}, [])}
-    return value
-
-
-def _same(one: Any, other: Any) -> bool:
-    """The same TOML: 1 is not true, 1.0 is not 1, and nan is nan."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return type(one) is type(other) and repr(one) == repr(other)

@@ -182,6 +182,8 @@ def read_toml(text: str, source: str) -> dict[str, Any]:
                 what = f"this line is longer than {MAX_LINE_LENGTH} characters"
                 problem = Problem("file", number, what, "Break it up")
                 break
+    if problem is None and text.startswith("\ufeff"):
+        problem = Problem("file", 1, "it begins with a byte order mark", "Save it as UTF-8 without one")
     if problem is None:
         try:
             raw = tomllib.loads(text)

@@ -346,6 +346,8 @@ BROKEN = [
     ("x = 1\n" * 200_000, ["file"]),
     ("\ud800 = 1", ["file"]),
     ("\0", ["file"]),
+    ("\ufeff" + EXAMPLE, ["file"]),
+    (EXAMPLE.replace("\n", "\r"), ["file"]),
 ]
 
 
