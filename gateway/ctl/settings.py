@@ -187,7 +187,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
     text = read_text(arguments.file, max_bytes=MAX_BYTES)
     settings = schema.parse(text, arguments.file)
-    notes = schema.notes(settings)
+    notes = schema.notes(settings, text)
     if arguments.json:
         counts = {"uplinks": len(settings.uplinks), "phones": len(settings.phones)}
         print_json({"sound": True, **counts, "notes": notes})
