@@ -59,3 +59,11 @@
 
 /* A call's tone plan and caller ID want 8 kHz unless the owner says otherwise. */
 #define PJSUA_DEFAULT_CLOCK_RATE            8000
+
+/* Sound devices beside the null clock take these and nothing else. The defaults add 140 ms to what a phone hears:
+ * the buffer is always full. Three frames of 10 ms hold (two, if frames are of 20 ms, which is the least). What is
+ * captured is read as it comes, so its buffer costs no time. The drift buffers between the clocks keep their size,
+ * which would shrink with the latency. */
+#define PJMEDIA_SND_DEFAULT_REC_LATENCY     100
+#define PJMEDIA_SND_DEFAULT_PLAY_LATENCY    30
+#define PJMEDIA_SOUND_BUFFER_COUNT          8

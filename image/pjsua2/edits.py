@@ -21,6 +21,7 @@ class Edit:
 
 TRANSPORTS = 32
 
+ALSA = "pjmedia/src/pjmedia-audiodev/alsa_dev.c"
 NEGOTIATOR = "pjmedia/src/pjmedia/sdp_neg.c"
 TOO_MANY_MEDIA = (
     "if (new_offer->media_count >= PJMEDIA_MAX_SDP_MEDIA) {"
@@ -120,6 +121,28 @@ EDITS = (
         "pjsip/src/pjsip/sip_util_statefull.c",
         "#include <pj/log.h>\n",
         "#include <pj/lock.h>\n#include <pj/log.h>\n",
+    ),
+    # A USB device that stumbles for a tenth of a second (EIO) or was asleep (ESTRPIPE) ended its thread for
+    # good: only one that is gone may do that.
+    Edit(
+        ALSA,
+        "if (result == -EPIPE) {",
+        "if (result == -EPIPE || result == -EIO || result == -ESTRPIPE) {",
+        count=2,
+    ),
+    # The highest priority of all is refused to a unit with LimitRTPRIO; this one is granted.
+    Edit(ALSA, "sched_get_priority_max (SCHED_RR)", "20", count=2),
+    # To list the devices each was opened under all its names, which stops the engine for a second a card, and
+    # one that is in use was then held to be useless. Phones have the one name that they are opened by.
+    Edit(ALSA, 'if (0 != strcmp("null", name))', 'if (0 == strncmp("plughw:", name, 7))'),
+    *(
+        Edit(
+            ALSA,
+            f"{kind}_result = snd_pcm_open (&pcm, dev_name, SND_PCM_STREAM_{direction}, 0);\n"
+            f"    if ({kind}_result >= 0) {{",
+            f"{kind}_result = 0; pcm = NULL;\n    if (pcm) {{",
+        )
+        for kind, direction in (("pb", "PLAYBACK"), ("ca", "CAPTURE"))
     ),
     # Our own functions join the binding.
     Edit(

@@ -36,6 +36,7 @@ $bb mount -t tmpfs tmp /new/tmp
 $bb mkdir -p /new/dev/pts /new/dev/shm
 $bb mount -t devpts pts /new/dev/pts
 $bb mount -t tmpfs shm /new/dev/shm
+$bb ifconfig lo 127.0.0.1 up
 exec $bb switch_root /new /bin/sh -c {command}
 """
 

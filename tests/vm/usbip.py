@@ -4,8 +4,8 @@
 
 An audio device of class 1.0, 16 kHz mono each way, and a HID interface with the report descriptor. It is
 plugged in when "plugged" comes out, and unplugged when the program ends. Lines in: `press HEX`, `tone HZ`
-(what its microphone hears), `echo` (it hears what its loudspeaker plays), `heard` (of the loudspeaker since
-the last time). Lines out: `written HEX`, `heard BYTES RMS CROSSINGS`.
+(what its microphone hears), `echo` (it hears what its loudspeaker plays), `heard PATH` (into a file goes what
+its loudspeaker has played since the last time). Lines out: `written HEX`, `heard`.
 
 It has a process of its own: sound libraries wait inside the kernel for answers that it must give. One thread
 does all, so no answer to an unlink can overtake the answer to what it unlinks: vhci_hcd would hang up.
@@ -13,7 +13,6 @@ does all, so no answer to an unlink can overtake the answer to what it unlinks: 
 
 import array
 import heapq
-import itertools
 import math
 import os
 import selectors
@@ -83,6 +82,12 @@ def _string(text: str) -> bytes:
     return _descriptor(3, *text.encode("utf-16-le"))
 
 
+def _tone(hz: float) -> bytes:
+    """A second of it; whole numbers have no seam."""
+    turn = 2 * math.pi * hz / RATE_HZ
+    return array.array("h", (int(8000 * math.sin(turn * n)) for n in range(RATE_HZ))).tobytes()
+
+
 @dataclass(slots=True)
 class _Request:
     """One URB. `packets`: (offset, length) of an isochronous one."""
@@ -118,7 +123,7 @@ class UsbTelephone:
         self._due: list[tuple[float, int]] = []
         self._free_at = {_OUT: 0.0, _IN: 0.0}
         self._reports: list[bytes] = []
-        self._tone_hz = 0.0
+        self._tone = _tone(0.0)
         self._phase = 0
         self._echo: bytearray | None = None
         self._heard = bytearray()
@@ -131,15 +136,13 @@ class UsbTelephone:
         if word == "press":
             self.press(bytes.fromhex(rest))
         elif word == "tone":
-            self._tone_hz, self._echo = float(rest), None
+            self._tone, self._echo = _tone(float(rest)), None
         elif word == "echo":
             self._echo = bytearray()
         elif word == "heard":
-            samples = array.array("h", bytes(self._heard[: len(self._heard) // 2 * 2]))
-            rms = math.sqrt(sum(s * s for s in samples) / len(samples)) if samples else 0.0
-            crossings = sum(1 for a, b in itertools.pairwise(samples) if a < 0 <= b)
-            print("heard", len(self._heard), round(rms), crossings, flush=True)
+            Path(rest).write_bytes(self._heard)
             self._heard.clear()
+            print("heard", flush=True)
 
     def press(self, report: bytes) -> None:
         """An input report."""
@@ -155,12 +158,9 @@ class UsbTelephone:
             taken = bytes(self._echo[:size])
             del self._echo[:size]
             return taken.ljust(size, b"\0")
-        turn = 2 * math.pi * self._tone_hz / RATE_HZ
-        start, self._phase = self._phase, self._phase + size // 2
-        level = 8000 if self._tone_hz else 0
-        return array.array(
-            "h", (int(level * math.sin(turn * (start + n))) for n in range(size // 2))
-        ).tobytes()
+        start = self._phase
+        self._phase = (start + size) % len(self._tone)
+        return (self._tone[start:] + self._tone * (size // len(self._tone) + 1))[:size]
 
     # --- the wire ---------------------------------------------------------------------------------
 
