@@ -156,8 +156,7 @@ class Gestures:
         return self._show(Holding(BANDS[self._step][1]))
 
     def _released(self) -> list[Action]:
-        assert self._down_since is not None
-        began, step = self._down_since, self._step
+        step = self._step
         from_start, recovering = self._from_start, self._recovering
         self._down_since, self._from_start, self._recovering = None, False, False
         actions = self._show(Holding(None))
@@ -167,8 +166,8 @@ class Gestures:
             return [*actions, Recover()] if recovering and step else actions
         chosen = BANDS[step][1]
         if self._armed_until is not None:
-            confirmed = chosen == "tap" and began <= self._armed_until
-            return [*actions, *self._disarm(), *((Reset(),) if confirmed else ())]
+            # It is over by itself at CONFIRM_S, unless the button was down in time.
+            return [*actions, *self._disarm(), *((Reset(),) if chosen == "tap" else ())]
         if chosen == "reset":
             self._armed_until = self._raw_since + CONFIRM_S
         return [*actions, *ON_RELEASE[chosen]]

@@ -123,7 +123,9 @@ def test_a_stuck_button_is_said_once_and_ignored_until_it_is_free() -> None:
 
 
 def test_a_reset_that_waits_does_not_outlive_a_stuck_button() -> None:
-    assert Finger().hold(13).hold(STUCK_S + 1).hold(0.3).took() == [Stuck(True), Stuck(False), Tap()]
+    finger = Finger().hold(13).edge(True).wait(STUCK_S + 1)
+    assert finger.all[-1] == Armed(False), "the lamp shows the state of the box again"
+    assert finger.edge(False).wait(1).hold(0.3).took() == [Stuck(True), Stuck(False), Tap()]
 
 
 def test_held_at_power_on() -> None:
@@ -179,6 +181,12 @@ def test_a_loop_that_was_late_measures_by_the_kernels_clock() -> None:
     for pressed, at in ((True, began), (False, began + 4)):
         finger.all += finger.machine.receive(Edge(pressed, at), finger.now)
     assert finger.wait(SETTLE_S).took() == [Access()]
+
+
+def test_an_edge_from_the_future_is_one_of_now() -> None:
+    finger = Finger()
+    finger.all += finger.machine.receive(Edge(True, finger.now + 1e9), finger.now)
+    assert finger.wait(4).edge(False).wait(1).took() == [Access()]
 
 
 LIVES = st.lists(
