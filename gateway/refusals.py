@@ -2,7 +2,7 @@
 
 import json
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from gateway.places import Place
 from gateway.relations import Fault
@@ -98,4 +98,8 @@ def _example(root: Model, place: Place) -> str:
     fields = [f for model in _models_at(root, place[:-1]) if (f := _fields(model).get(str(place[-1])))]
     if fields and fields[0].examples:
         return f", like {place[-1]} = {json.dumps(fields[0].examples[0])}"
-    return f": write a section [{'.'.join(map(str, place))}]" if _models_at(root, place) else ""
+    if not _models_at(root, place):
+        return ""
+    several = get_origin(fields[0].annotation) is tuple
+    header = f"[[{_dotted(place)}]]" if several else f"[{_dotted(place)}]"
+    return f": write a section {header}"

@@ -328,6 +328,11 @@ def test_the_line_inside_a_block_of_dial_plan() -> None:
     assert line == line_of(bad, "_9[")
 
 
+def test_a_section_that_is_missing_is_shown_as_it_is_written() -> None:
+    remedies = {path: remedy for path, _, _, remedy in problems("schema = 2\n")}
+    assert "[[uplinks]]" in remedies["uplinks"] and remedies["trunk"].endswith("[trunk]")
+
+
 def test_too_many_channels() -> None:
     more = "".join(f'[[uplinks]]\nname = "u{n}"\ndevice = "e{n}"\ndhcp = true\n' for n in range(7))
     [(path, line, _, remedy)] = problems(EXAMPLE + more)
