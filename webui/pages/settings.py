@@ -196,16 +196,19 @@ def _take(shown: Form, raw: Json, change: Any, **more: Any) -> Any:
         box().ask(TrySettings(text=new, base=base, who=WHO, only_look=True), TrialNow)
     except RefusedWhole as error:
         wrong = {p.path: f"{p.what}. {p.remedy}." for p in error.refused.problems}
-        shown = forms.refilled(shown, request.form.to_dict(flat=False))
-        shown = forms.with_problems(shown, forms.read(new), wrong)
-        return render_template("section.html", twin=TWIN, form=shown, error=error, **more), 422
+        return _once_more(forms.with_problems(shown, forms.read(new), wrong), error, more)
     except (SettingsError, RefusedError) as error:
-        return render_template("section.html", twin=TWIN, form=shown, error=error, **more), 422
+        return _once_more(shown, error, more)
     except ValueError as error:
-        said = GatewayError(str(error), where=shown.title, remedy="Correct it")
-        return render_template("section.html", twin=TWIN, form=shown, error=said, **more), 422
+        return _once_more(shown, GatewayError(str(error), where=shown.title, remedy="Correct it"), more)
     _keep_draft(new, base)
     return redirect(url_for("settings.review"), 303)
+
+
+def _once_more(shown: Form, error: GatewayError, more: dict[str, Any]) -> Any:
+    """The form as it was filled in, with what is wrong."""
+    shown = forms.refilled(shown, request.form.to_dict(flat=False))
+    return render_template("section.html", twin=TWIN, form=shown, error=error, **more), 422
 
 
 def _list(path: str, raw: Json) -> Any:
