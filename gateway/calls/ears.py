@@ -49,6 +49,10 @@ class Ears:
         """Two ends hear each other."""
         self._do(v.LinkEnds(end, other, on))
 
+    def hold_with(self, path: str) -> None:
+        """What far ends hear that are held."""
+        self._do(v.HoldWith(path))
+
     def close(self, end: str) -> None:
         """Let go of its files or device."""
         self._do(v.CloseEnd(end))

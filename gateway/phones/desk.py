@@ -50,6 +50,7 @@ class Audio(Protocol):
     def mute(self, end: str, on: bool) -> None: ...
     def mix(self, end: str, on: bool) -> None: ...
     def link(self, end: str, other: str, on: bool) -> None: ...
+    def hold_with(self, path: str) -> None: ...
     def close(self, end: str) -> None: ...
 
 
@@ -117,6 +118,7 @@ class Desk:
         self._audio = audio
         self._addresses = addresses
         self._channel: int | None = None
+        self._hold = ""
         self._sounds = sounds
         self._changed: Callable[[], None] = lambda: None
         self._present = present
@@ -146,6 +148,10 @@ class Desk:
         """New settings. A phone that is gone from them is put down; the others go on as they are."""
         plans = {plan.name: plan for plan in phones}
         self._dialling, self._sounds = dialling, sounds
+        hold, _ = sounds.tone("hold")
+        if hold != self._hold:
+            self._hold = hold
+            self._audio.hold_with(hold)
         for name in [name for name in self._stations if name not in plans]:
             self._tell(name, h.Unplugged("taken out of the settings", self._clock()))
             self._work()

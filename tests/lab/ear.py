@@ -1,9 +1,20 @@
-"""What a phone has heard, from its recording: samples, and the level of a note in them."""
+"""Notes that phones speak, and what of them a recording holds."""
 
 import math
 import struct
+import wave
 from array import array
 from pathlib import Path
+
+
+def write_note(path: Path, hz: float) -> None:
+    """A second of a sine at -16 dBFS, that loops without a seam."""
+    samples = array("h", (round(5200 * math.sin(2 * math.pi * hz * n / 8000)) for n in range(8000)))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples.tobytes())
 
 
 def samples_of(path: Path, last_s: float) -> "array[int]":

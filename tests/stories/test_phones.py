@@ -4,11 +4,8 @@ Real pjsua2, Kamailio, rtpengine and far ends. Each phone speaks a note of its o
 who was heard in it.
 """
 
-import math
 import os
 import time
-import wave
-from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from gateway import messages as m
 from gateway.status import PhoneView, Status
 from tests.lab import plan
 from tests.lab.box import Box, settings_text
-from tests.lab.ear import level_dbfs, samples_of
+from tests.lab.ear import level_dbfs, samples_of, write_note
 from tests.lab.farend import FarCall
 from tests.lab.lab import Lab
 from tests.lab.netns import LabError
@@ -29,16 +26,6 @@ NOTES_HZ = {"desk": 620.0, "desk2": 940.0, "desk3": 1300.0}
 EXTENSIONS = {"desk": "21", "desk2": "22", "desk3": "23"}
 AUDIBLE_DBFS = -38.0
 INAUDIBLE_DBFS = -55.0
-
-
-def write_note(path: Path, hz: float) -> None:
-    """A second of a sine at -16 dBFS, that loops without a seam."""
-    samples = array("h", (round(5200 * math.sin(2 * math.pi * hz * n / 8000)) for n in range(8000)))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.tobytes())
 
 
 class House:

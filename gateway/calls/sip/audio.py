@@ -87,7 +87,7 @@ class End:
         """The mouth is heard by nobody, or again; but for who listens to its keys."""
         self._muted = on
         if self._tap is None:
-            self._mouth.adjustRxLevel(0.0 if on else 1.0)
+            self._mouth.adjustTxLevel(0.0 if on else 1.0)  # pjsua2 counts from the media's side
         for peer in self._peers if self._tap else ():
             self._speak_to(peer)
 
@@ -266,6 +266,7 @@ class Ends:
         self._ends: dict[str, End] = {}
         self._closing: list[tuple[float, str]] = []
         self._aside: list[tuple[float, object]] = []
+        self._hold: pj.AudioMedia | None = None
         self._speaking: dict[str, float] = {}
 
     def open(self, name: str, play: str, record: str) -> None:
@@ -281,6 +282,18 @@ class Ends:
             self._ends.pop(name).close()  # it may be the same device
         device = _device(capture, playback)
         self._ends[name] = End(device, device, self._lay_aside)
+
+    def hold_with(self, path: str) -> None:
+        """What far ends hear that are held from now on. Raises pj.Error on a bad file; then nothing."""
+        self._lay_aside(self._hold)
+        self._hold = None
+        if path:
+            self._hold = _player(path)
+
+    def hold(self, leg: pj.AudioMedia, on: bool) -> None:
+        """Let a far end hear that it is held, or no more."""
+        if self._hold is not None:
+            (_link if on else _unlink)(self._hold, leg)
 
     def get(self, name: str) -> End:
         """Raises DoorError when there is no such end."""
@@ -340,6 +353,7 @@ class Ends:
             end.close()
         self._ends.clear()
         self._speaking.clear()
+        self.hold_with("")
 
     def _lay_aside(self, media: object) -> None:
         self._aside.append((time.monotonic() + _REST_S, media))

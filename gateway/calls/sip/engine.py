@@ -281,6 +281,8 @@ class _Session:
                 self._start(command)
             case values.OpenEnd():
                 self.ends.open(command.end, command.play, command.record)
+            case values.HoldWith():
+                self.ends.hold_with(command.path)
             case values.CloseEnd():
                 self.ends.close_one(command.end, time.monotonic())
             case (
@@ -381,7 +383,14 @@ class _Session:
         account = self.terms.now.account(command.uplink)
         replaced = self.legs.get(command.replaces) if command.replaces is not None else None
         with self.terms.now.pointed(account, command.uplink, command.hop):
-            leg = Leg(account, command.leg, command.uplink, self.post, command.codecs or self.options.codecs)
+            leg = Leg(
+                account,
+                command.leg,
+                command.uplink,
+                self.post,
+                command.codecs or self.options.codecs,
+                self.ends.hold,
+            )
             self.legs[command.leg] = leg
             with self._preferring(leg.codecs):
                 leg.start(command, replaced)
@@ -416,7 +425,7 @@ class _Session:
 
     def _on_incoming(self, account: Account, uplink: str, call_id: int, source: str) -> None:
         self._incoming -= 1
-        leg = Leg(account, self._incoming, uplink, self.post, self.options.codecs, call_id)
+        leg = Leg(account, self._incoming, uplink, self.post, self.options.codecs, self.ends.hold, call_id)
         self.legs[leg.number] = leg
         called, caller = leg.parties()
         self.post(values.LegIncoming(leg.number, uplink, called, caller, source))

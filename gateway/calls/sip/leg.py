@@ -31,6 +31,7 @@ class Leg(pj.Call):
         uplink: str,
         post: Callable[[values.Event], None],
         codecs: tuple[str, ...],
+        hold_sound: Callable[[pj.AudioMedia, bool], None],
         call_id: int = pj.PJSUA_INVALID_ID,
     ) -> None:
         super().__init__(account, call_id)
@@ -41,6 +42,8 @@ class Leg(pj.Call):
         self.over = False
         self.has_media = False
         self._post = post
+        self._hold_sound = hold_sound
+        self._on_hold: pj.AudioMedia | None = None
         self._end: End | None = None
         self._audio: pj.AudioMedia | None = None
         self._media_index = -1
@@ -237,6 +240,9 @@ class Leg(pj.Call):
                     self._media_index = int(media.index)
                     self._audio = self.getAudioMedia(self._media_index)
                     codec = str(self.getStreamInfo(self._media_index).codecName)
+                elif state == "held":
+                    self._on_hold = self.getAudioMedia(int(media.index))
+                    self._hold_sound(self._on_hold, True)
                 break
         self._remote_held = state == "remote_held"
         self.has_media = self._audio is not None
@@ -246,6 +252,9 @@ class Leg(pj.Call):
 
     def _let_go(self) -> None:
         """The bridge has parted this audio from its end by itself, or it is to be joined anew."""
+        if self._on_hold is not None:
+            self._hold_sound(self._on_hold, False)
+            self._on_hold = None
         if self._audio is not None and self._end is not None:
             self._end.forget(self._audio)
         self._audio = None

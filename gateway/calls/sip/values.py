@@ -201,6 +201,13 @@ class CloseEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldWith:
+    """Far ends that we hold hear this WAV file from now on, in a loop (empty: nothing, not even RTP)."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connect:
     """Join a leg and an end, both ways, now and after every re-creation of the leg's media."""
 
@@ -262,6 +269,7 @@ Command = (
     | ListenKeys
     | LinkEnds
     | CloseEnd
+    | HoldWith
     | Connect
     | Disconnect
     | Register
