@@ -80,11 +80,12 @@ class Hook:
         """A ring burst begins or ends: its own current must not look like a lifted handset."""
         heard: list[Heard] = []
         self._until(now, heard)
-        if on != self._ringing and not self.off_hook:
+        if on and not self._ringing and not self.off_hook:
             self._moved_s = None
-            if on:
-                self._recent = deque([Edge(self._level, now)])
-            self._rings_until_s = math.inf if on else now + TRIP_WINDOW_S
+            self._recent = deque([Edge(self._level, now)])
+            self._rings_until_s = math.inf
+        elif not on and self._rings_until_s == math.inf:
+            self._rings_until_s = now + TRIP_WINDOW_S
         self._ringing = on
         return heard
 

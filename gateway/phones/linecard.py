@@ -7,8 +7,8 @@ never waits for anybody. FD is one end of a SOCK_SEQPACKET pair, a JSON list in 
     to it     ["board", TEXT, SOURCE]  once, before all else
               ["port", NUMBER, DIAL, HZ, [the six times of LoopTimes in ms, and lift_settle]]
               ["burst", NUMBER, MS]  ["stop", NUMBER]  ["reverse", NUMBER, ON]  ["power", NUMBER, ON]
-              ["ping"]
-    from it   ["ready"]  ["pong"]  ["failed", WHAT, WHERE, REMEDY]
+              ["begin"]  ["ping"]
+    from it   ["ready"]  ["begun"]  ["pong"]  ["failed", WHAT, WHERE, REMEDY]
               ["heard", NUMBER, KIND, KEY, AT_S]  KIND is the name of a class of model.py
 
 At the other end's death it silences the bells and ends.
@@ -97,6 +97,8 @@ class LineCard:
         match verb:
             case "ping":
                 self._say("pong")
+            case "begin":
+                self._say("begun")
             case "board":
                 board = parse(*words)
                 self._wires = self._open_wires(board)

@@ -149,6 +149,8 @@ class Slic:
             case ["ready"]:
                 for number, setup in self._ports.items():
                     self._set_up(number, setup)
+                self._say("begin")
+            case ["begun"]:
                 self._inbox.post(CardUp())
             case ["failed", str(what), str(where), str(remedy)]:
                 gone.set_result(f"{where}: {what}. {remedy}")

@@ -201,6 +201,16 @@ def test_any_edges_keep_the_order_of_hook_events(steps: list[tuple[bool, float, 
         assert hook.due is None or hook.due > now - 1e-6
 
 
+def test_a_ring_that_began_in_a_flash_ends_after_the_hang_up() -> None:
+    hook = Hook(TIMES)
+    heard = hear(hook, [Edge(True, 50.0), Edge(False, 51.0)], 51.0)
+    heard += hook.ringing(True, 51.0)
+    heard += hear(hook, [], 52.0)
+    heard += hook.ringing(False, 52.0)
+    heard += hear(hook, [Edge(True, 53.0)], 54.0)
+    assert kinds(heard) == ["OffHook", "DigitBegan", "OnHook", "OffHook"]
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
