@@ -19,7 +19,7 @@ def main(settings: Path, state: Path) -> None:
     Settings that cannot be read make it stricter: then the ports of calls may talk to nobody at all.
     """
     try:
-        text = _text(store.load(settings, state, remember=False).settings)
+        text = _text(store.load(settings, state))
     except GatewayError as error:
         log.warning("Without settings the guard lets calls talk to nobody. %s", error)
         text = guard.boot()

@@ -140,22 +140,12 @@ class Sockets:
         self._servers: list[tuple[asyncio.Server, Path, int]] = []
         self._lock = -1
 
-    async def listen(self, directory: Path, admissions: Iterable[Admission]) -> None:
-        """Open `<role>.sock` for each admission, with its mode and group set before anybody can connect.
-
-        Sockets that a killed daemon left are replaced. Raises RefusedError when another daemon holds the
-        directory, DoorError when the system does not let us.
-        """
+    def claim(self, directory: Path) -> None:
+        """Be the only daemon of this directory from now on. Raises RefusedError when another one is,
+        DoorError when the system does not let us."""
         try:
             self._lock = os.open(directory / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for admission in admissions:
-                path = directory / f"{admission.role}.sock"
-                listener, inode = _bind(path, admission.group)
-                server = await asyncio.get_running_loop().create_unix_server(
-                    partial(_Client, self, admission), sock=listener
-                )
-                self._servers.append((server, path, inode))
         except BlockingIOError:
             raise RefusedError(
                 "another daemon serves this directory",
@@ -163,11 +153,26 @@ class Sockets:
                 remedy="Stop it first, or give another directory with --run",
             ) from None
         except OSError as error:
-            raise DoorError(
-                f"cannot open the control sockets: {error}",
-                where=str(directory),
-                remedy="Check that the directory exists and belongs to the daemon's user",
-            ) from error
+            raise _cannot_open(directory, error) from error
+
+    async def listen(self, directory: Path, admissions: Iterable[Admission]) -> None:
+        """Open `<role>.sock` for each admission, with its mode and group set before anybody can connect.
+
+        Sockets that a killed daemon left are replaced. Claims the directory first, if that has not been done.
+        Raises RefusedError and DoorError as `claim` does.
+        """
+        if self._lock < 0:
+            self.claim(directory)
+        try:
+            for admission in admissions:
+                path = directory / f"{admission.role}.sock"
+                listener, inode = _bind(path, admission.group)
+                server = await asyncio.get_running_loop().create_unix_server(
+                    partial(_Client, self, admission), sock=listener
+                )
+                self._servers.append((server, path, inode))
+        except OSError as error:
+            raise _cannot_open(directory, error) from error
 
     async def adopt(self, connected: socket.socket, admission: Admission) -> None:
         """Take a connected socket (one end of a pair) as a client."""
@@ -368,6 +373,14 @@ def _bind(path: Path, group: str | None) -> tuple[socket.socket, int]:
         fresh.unlink(missing_ok=True)
         raise
     return listener, born.st_ino
+
+
+def _cannot_open(directory: Path, error: OSError) -> DoorError:
+    return DoorError(
+        f"cannot open the control sockets: {error}",
+        where=str(directory),
+        remedy="Check that the directory exists and belongs to the daemon's user",
+    )
 
 
 def _remove(path: Path, inode: int) -> None:

@@ -74,6 +74,9 @@ async def serve(
     service.status("Reading settings.")
     for directory in (options.state, options.run):
         directory.mkdir(parents=True, exist_ok=True)
+    inbox = Inbox[HubEvent]()
+    sockets = Sockets(inbox)
+    sockets.claim(options.run)  # before the disk is touched: another daemon may be at work on it
     vault, keys = options.vault or options.beside("vault"), options.keys or options.beside("key")
     shelf = Shelf(options.settings, options.state)
     ruins = Ruins(
@@ -85,7 +88,6 @@ async def serve(
         options.recordings.mkdir(exist_ok=True)
     ledger = confirmations.load(options.state)
     loop = asyncio.get_running_loop()
-    inbox = Inbox[HubEvent]()
     pulse = Pulse()
     if ledger.trouble:
         inbox.post(Event(at=time.time(), kind="confirm", text=ledger.trouble))
@@ -140,7 +142,6 @@ async def serve(
     if opened.settings is not None:
         vacancy.occupy(opened.settings)
     history = Recorder(Store(options.state), inbox.post)
-    sockets = Sockets(inbox)
     the_hub = Hub(
         inbox,
         sockets,

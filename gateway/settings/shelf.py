@@ -64,12 +64,9 @@ class Shelf:
 
     def _sound(self, path: Path) -> tuple[str | None, SettingsError | None]:
         try:
-            store.read_settings(path)
-            return store.read(path, max_bytes=schema.MAX_FILE_BYTES).decode(), None
+            return store.sound(path)[1], None
         except SettingsError as error:
             return None, error if path.exists() else None
-        except (OSError, DoorError, UnicodeDecodeError):  # it changed under our hands
-            return None, None
 
     # --- confirming ---
 

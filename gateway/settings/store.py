@@ -6,7 +6,6 @@ A settings file that cannot be used never becomes silent defaults: the last good
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import schema
@@ -141,12 +140,9 @@ def read(path: Path, *, max_bytes: int) -> bytes:
 # --- settings -------------------------------------------------------------------------------------
 
 
-def read_settings(path: Path) -> Settings:
-    """The settings in this file. Raises SettingsError with every problem, also when there is no file."""
-    return _parse(path)[0]
-
-
-def _parse(path: Path) -> tuple[Settings, bytes]:
+def sound(path: Path) -> tuple[Settings, str]:
+    """The settings in this file, and its text. Raises SettingsError with every problem, also when there is no
+    file."""
     try:
         data = read(path, max_bytes=schema.MAX_FILE_BYTES)
         text = data.decode()
@@ -158,43 +154,17 @@ def _parse(path: Path) -> tuple[Settings, bytes]:
         line = data.count(b"\n", 0, error.start) + 1
         problem = Problem("file", line, "not UTF-8 text", "Save the file as UTF-8")
     else:
-        return schema.parse(text, str(path)), data
+        return schema.parse(text, str(path)), text
     raise SettingsError(str(path), (problem,))
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings to run with. `refused`: why the owner's file was not used, None when it was. `unsaved`: why
-    there is no new good copy of it, None when there is."""
-
-    settings: Settings
-    refused: SettingsError | None = None
-    unsaved: DoorError | None = None
-
-
-def load(path: Path, state: Path, *, remember: bool = True) -> Loaded:
-    """The owner's file; when it is refused, the last good copy, which a good file replaces if `remember`.
-
-    Raises SettingsError (of the owner's file) when there is no good copy either.
-    """
-    copy = state / GOOD_COPY
+def load(path: Path, state: Path) -> Settings:
+    """The owner's file; when it is refused, the last good copy. Raises SettingsError (of the owner's file)
+    when there is no good copy either. Changes nothing: what a start makes of the disk stands in start.py."""
     try:
-        settings, data = _parse(path)
+        return sound(path)[0]
     except SettingsError as refused:
         try:
-            return Loaded(read_settings(copy), refused)
+            return sound(state / GOOD_COPY)[0]
         except SettingsError:
             raise refused from None
-    try:
-        if remember and not _holds(copy, data):
-            write(copy, data)
-    except DoorError as error:
-        return Loaded(settings, unsaved=error)
-    return Loaded(settings)
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return read(path, max_bytes=schema.MAX_FILE_BYTES) == data
-    except (FileNotFoundError, DoorError):
-        return False
