@@ -26,7 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-    arguments = parser().parse_args(argv)
+    top = parser()
+    arguments = top.parse_args(argv)
+    if [] in vars(arguments).values():  # argparse's word for a `--` where a value belongs
+        top.error("'--' stands where a value is needed")
     from gateway.errors import GatewayError
 
     module, _, name = arguments.act.partition(".")
@@ -55,8 +58,12 @@ def _tell(error: "GatewayError", *, json: bool) -> int:
 
     problems = error.problems if isinstance(error, SettingsError) else ()
     if json:
-        views = tuple(ProblemView(path=p.path, line=p.line, what=p.what, remedy=p.remedy) for p in problems)
-        print_json(Refused(what=error.what, where=error.where, remedy=error.remedy, problems=views))
+        views = tuple(
+            ProblemView(path=one_line(p.path), line=p.line, what=one_line(p.what), remedy=one_line(p.remedy))
+            for p in problems
+        )
+        what, where, remedy = one_line(error.what), one_line(error.where), one_line(error.remedy)
+        print_json(Refused(what=what, where=where, remedy=remedy, problems=views))
         sys.stdout.flush()
     if problems:
         for problem in problems:

@@ -11,6 +11,7 @@ from gateway import sheet as sheets
 from gateway.changes import BackupNow, ExportBackup, ImportBackup
 from gateway.client import Client
 from gateway.ctl import DONE, changing
+from gateway.ctl.parser import one_line
 from gateway.ctl.talk import ask, connect, who
 from gateway.ctl.terminal import can_be_new, note, print_json, read, secret, write_new
 from gateway.errors import RefusedError, WireError
@@ -19,7 +20,7 @@ SEAL_S: Final = 60.0
 """Making a key of a passphrase takes long on purpose, longer on a small box."""
 MAX_BYTES: Final = 700_000
 """What fits a message as base64."""
-MIN_PASSPHRASE: Final = 8
+MIN_PASSPHRASE: Final = 10
 _OPTION: Final = "name a file: --passphrase-file FILE"
 
 
@@ -117,7 +118,7 @@ def box_name(client: Client) -> str:
 
 def _written(arguments: argparse.Namespace, files: list[str], advice: str) -> int:
     if arguments.json:
-        print_json({"files": files})
+        print_json({"files": [one_line(file) for file in files]})
     else:
         print(f"Written: {', '.join(files)}")
         note(advice)

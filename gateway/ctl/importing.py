@@ -4,6 +4,8 @@ import argparse
 from typing import Final
 
 from gateway.ctl import DONE, changing
+from gateway.ctl.masking import mask
+from gateway.ctl.parser import one_line
 from gateway.ctl.settings import existing
 from gateway.ctl.talk import connect
 from gateway.ctl.terminal import note, print_json, read_text
@@ -21,7 +23,8 @@ def callerid(arguments: argparse.Namespace) -> int:
         now = existing(client)
         imported = editing.import_extensions(now.text, text)
         for line in imported.ignored:
-            note(f"{arguments.file}, line {line.line} becomes no rule: {line.why} ({line.text[:80]})")
+            quoted = mask(line.text, numbers=False)[:80]
+            note(one_line(f"{arguments.file}, line {line.line} becomes no rule: {line.why} ({quoted})"))
         count = len(imported.rules)
         note(f"{count} rule{'' if count == 1 else 's'} to add, {len(imported.ignored)} lines without effect.")
         if imported.text == now.text:

@@ -2,10 +2,13 @@
 
 import argparse
 import time
+from typing import Final
 
 from gateway.ctl import DONE, manpage, tree
 from gateway.ctl import completion as completions
 from gateway.ctl.parser import parser
+
+_PATIENCE_S: Final = 2.0
 
 
 def man(arguments: argparse.Namespace) -> int:
@@ -23,8 +26,9 @@ def completion(arguments: argparse.Namespace) -> int:
 def names(arguments: argparse.Namespace) -> int:
     """`names`: one a line; nothing when they cannot be known, for a person is in the middle of a line."""
     from gateway.changes import GetHistory, HistoryNow
-    from gateway.ctl.talk import ask, connect, status
+    from gateway.ctl.talk import ask, connect
     from gateway.errors import GatewayError
+    from gateway.messages import GetStatus, StatusNow
 
     try:
         with connect(arguments) as client:
@@ -33,13 +37,10 @@ def names(arguments: argparse.Namespace) -> int:
                     str(r.revision) for r in ask(client, GetHistory(), HistoryNow, _PATIENCE_S).revisions
                 ]
             else:
-                now = status(client)
+                now = ask(client, GetStatus(), StatusNow, _PATIENCE_S).status
                 found = [one.name for one in (now.phones if arguments.kind == "phones" else now.uplinks)]
     except GatewayError:
         return DONE
     for name in found:
         print(name)
     return DONE
-
-
-_PATIENCE_S = 2.0

@@ -29,6 +29,7 @@ from gateway.changes import (
 from gateway.client import Client
 from gateway.ctl import DONE, programs
 from gateway.ctl.masking import mask
+from gateway.ctl.parser import one_line
 from gateway.ctl.talk import ask, connect, status
 from gateway.ctl.terminal import can_be_new, note, print_json, write_new
 from gateway.errors import GatewayError
@@ -77,7 +78,7 @@ def bundle(arguments: argparse.Namespace) -> int:
     parts["README.txt"] = "\n".join(told)
     write_new(arguments.file, _archive(_masked(parts)))
     if arguments.json:
-        print_json({"file": arguments.file, "parts": sorted(parts), "missing": missing})
+        print_json({"file": one_line(arguments.file), "parts": sorted(parts), "missing": missing})
         return DONE
     for name, why in missing.items():
         note(f"Not in it: {name} ({why})")

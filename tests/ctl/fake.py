@@ -93,6 +93,7 @@ class FakeDaemon:
         self.somebody_taps = True
         self.wiped = ""
         self.asked: list[AnyMessage] = []
+        self.broken: list[BaseException] = []
         self.connections = 0
         self.events: list[AnyMessage] = []
         self.says: dict[type, Callable[[Any], Spoken]] = {}
@@ -135,8 +136,12 @@ class FakeDaemon:
         with contextlib.suppress(OSError), client:
             while data := client.recv(65536):
                 for line in splitter.feed(data):
-                    if not self._answer(client, wire.decode(line)):
-                        return
+                    try:
+                        if not self._answer(client, wire.decode(line)):
+                            return
+                    except BaseException as error:
+                        self.broken.append(error)
+                        raise
 
     def _answer(self, client: socket.socket, envelope: Envelope) -> bool:
         with self._lock:

@@ -81,8 +81,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeDaemon
 @example(words=["settings", "set", "trunk.login=\ud800", "--yes"], there=True)
 @example(words=["backup", "sheet", "x.html", "--passphrase-file", "secret"], there=True)
 @example(words=["settings", "validate", "\x00"], there=True)
+@example(words=["callerid", "import", "settings.toml"], there=True)
+@example(words=["play", "--", "--json", "--"], there=True)
+@example(words=["settings", "set", "--", "--"], there=True)
+@example(words=["uplinks", "test", "--json", "\ud800"], there=True)
+@example(words=["backup", "export", "\udce9", "--passphrase-file", "secret", "--json"], there=True)
 def test_any_command_line(scene: tuple[FakeDaemon, Path], words: list[str], there: bool) -> None:
-    _, directory = scene
+    daemon, directory = scene
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -103,3 +108,4 @@ def test_any_command_line(scene: tuple[FakeDaemon, Path], words: list[str], ther
     if "--json" in words and code in (1, 3) and out.getvalue():
         json.loads(out.getvalue())
     assert "free-secret" not in out.getvalue() + told
+    assert daemon.broken == []

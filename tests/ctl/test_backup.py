@@ -94,7 +94,7 @@ def test_a_person_is_asked_twice_for_a_new_passphrase(
     terminal.start("backup", "export", file).expect("backup: ").type("short\n").expect("more: ").type(
         "short\n"
     )
-    assert terminal.end() == 1 and "shorter than 8" in terminal.seen
+    assert terminal.end() == 1 and "shorter than 10" in terminal.seen
     terminal.start("backup", "export", file).expect("backup: ").type(f"{PASSPHRASE}\n")
     terminal.expect("more: ").type(f"{PASSPHRASE}\n")
     assert terminal.end() == 0 and PASSPHRASE not in terminal.seen and Path(file).exists()
