@@ -19,6 +19,7 @@ import gc
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -160,6 +161,10 @@ def real_time() -> str:
     return ""
 
 
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
 def main(argv: list[str]) -> int:
     """Serve the socket of this number; or `--silence BOARD_FILE`: only drive every ring mode low."""
     from gateway.phones import gpio  # heavy, and not for who only wants LineCard
@@ -172,6 +177,7 @@ def main(argv: list[str]) -> int:
             print(error, file=sys.stderr)
             return 1
         return 0
+    signal.signal(signal.SIGTERM, _leave)
     with socket.socket(fileno=int(argv[0])) as line:
         try:
             if complaint := real_time():
