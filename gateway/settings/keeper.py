@@ -258,7 +258,7 @@ class Keeper:
             case GetSettings():
                 reply(await self._settings_now(verb.revision))
             case TrySettings():
-                text = unmasked(verb.text, self._text, self._settings)
+                text = await asyncio.to_thread(unmasked, verb.text, self._text, self._settings)
                 await self._try(self._change(verb, verb.base), verb.why, text, verb.only_look, reply)
             case RollBack():
                 older = await self._revision(verb.revision)
@@ -306,12 +306,12 @@ class Keeper:
     async def _settings_now(self, revision: int) -> SettingsNow:
         if revision and revision != self._trial.revision:
             older = await self._revision(revision)
-            return SettingsNow(text=_shown(older.text), revision=revision, origin=self._origin)
+            return SettingsNow(text=await _shown(older.text), revision=revision, origin=self._origin)
         notes = schema.notes(self._settings, self._text) if self._settings else ()
         if self._tried:
             notes = (f"A change of {self._tried.change.who} is on trial.", *notes)
         return SettingsNow(
-            text=_shown(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
+            text=await _shown(self._text), revision=self._trial.revision, origin=self._origin, notes=notes
         )
 
     async def _revisions(self) -> list[Revision]:
@@ -340,7 +340,7 @@ class Keeper:
             f"{r.revision:5d}  {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(r.at))}  {r.who}  {r.why}"
             for r in await self._revisions()
         ]
-        return {"settings.toml": _shown(self._text), "revisions.txt": "\n".join(lines) + "\n"}
+        return {"settings.toml": await _shown(self._text), "revisions.txt": "\n".join(lines) + "\n"}
 
     # --- trying and keeping -----------------------------------------------------------------------
 
@@ -356,8 +356,9 @@ class Keeper:
         reply: Reply,
         confirmations: bytes | None = None,
     ) -> None:
-        settings = schema.parse(text, change.who or "the change")
-        changed = difference(self._settings, settings)
+        # Not on the loop, which watches the uplinks: a thousand rules take a tenth of a second to read.
+        settings = await asyncio.to_thread(schema.parse, text, change.who or "the change")
+        changed = await asyncio.to_thread(difference, self._settings, settings)
         if text == self._text and confirmations is None:
             raise RefusedError("nothing is changed", where="settings", remedy="Change something first")
         tried = _Tried(
@@ -583,8 +584,8 @@ class Keeper:
         self._world.publish(Event(at=self._world.wall(), kind="settings", text=text))
 
 
-def _shown(text: str) -> str:
-    return masked(text) if text else ""
+async def _shown(text: str) -> str:
+    return await asyncio.to_thread(masked, text) if text else ""
 
 
 def _calls(number: int) -> str:
