@@ -100,6 +100,8 @@ class Analog:
             case Ring(cadence, caller):
                 return [] if self._lifted else self._ring(cadence, caller, now)
             case StopRing():
+                if self.ringing and self._lamp is not None:
+                    self._lamp_due_s = now + LAMP_AFTER_S
                 return self._quiet()
             case ReverseLine(on):
                 self._reversed = on

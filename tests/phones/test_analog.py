@@ -204,6 +204,14 @@ def test_message_lamp_waits_for_its_moment() -> None:
     desk.wait(5)
     assert read(desk) == [callerid.waiting(False)]
     assert desk.played()[0][0] >= 5.5
+    desk = Desk("US")
+    desk.ring(None)
+    desk.do(MessageWaiting(True))
+    desk.wait(3)
+    assert desk.played() == []
+    desk.do(StopRing())
+    desk.wait(3)
+    assert read(desk) == [callerid.waiting(True)]
     desk = Desk("DK")  # digits cannot say it
     desk.do(MessageWaiting(True))
     desk.wait(5)
