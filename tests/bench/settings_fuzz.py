@@ -38,6 +38,6 @@ def run(quick: bool) -> list[Figure]:
         Figure("fuzzed settings: taken", "", [taken], 0, "worst", note=note),
         Figure("fuzzed settings: ended in a traceback", "", [tracebacks], 0, "worst"),
         Figure("fuzzed settings: an error that does not name its place", "", [unnamed], 0, "worst"),
-        Figure("fuzzed settings: the longest that one took", "ms", [worst_ms], LONGEST_MS, "worst"),
+        Figure("fuzzed settings: the most CPU time that one took", "ms", [worst_ms], LONGEST_MS, "worst"),
         Figure("fuzzed settings: growth of the process", "MB", [grown_mb], MOST_MB, "worst"),
     ]
