@@ -25,6 +25,7 @@ from gateway.inbox import Inbox
 from gateway.link import Link, LinkDown, LinkEvent, LinkSaid, LinkUp, keep_linked
 from gateway.phones.addresses import addresses
 from gateway.phones.desk import Desk
+from gateway.phones.kept import Kept
 from gateway.phones.model import Digit, DigitBegan, FromPhone
 from gateway.phones.sounds import Sounds
 from gateway.phones.usb import UsbPhones
@@ -175,7 +176,7 @@ class Exchange:
         self._engine = Engine(self._inbox.post, options, self.analog.listener)
         self._engine.start()
         sounds = self._sounds_of(plan)
-        self._desk = Desk(Ears(self._engine), sounds, addresses)
+        self._desk = Desk(Ears(self._engine), sounds, addresses, kept=Kept(Path(plan.recordings)))
         self._trunk = Trunk(plan, self._engine, self._desk, self._send)
         self._desk.connect(self._trunk, self._trunk.publish)
         self._desk.replan(plan.phones, plan.dialling, sounds)

@@ -68,6 +68,13 @@ class Sounds(Protocol):
     def cadence(self, ring: c.RingName) -> h.RingCadence: ...
 
 
+class Kept(Protocol):
+    """What users have set by star codes, over restarts."""
+
+    def get(self, phone: str, name: str) -> str: ...
+    def put(self, phone: str, name: str, value: str) -> None: ...
+
+
 @dataclass(slots=True)
 class Station:
     """One phone. `device`: its sound, when it is hardware; `by_word`: lifted by a verb, so that it is put
@@ -112,6 +119,7 @@ class Desk:
         sounds: Sounds,
         addresses: Callable[[Iterable[str]], tuple[str, ...]] = lambda devices: (),
         present: Callable[[str], None] = lambda digits: None,
+        kept: Kept | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -122,6 +130,7 @@ class Desk:
         self._sounds = sounds
         self._changed: Callable[[], None] = lambda: None
         self._present = present
+        self._kept = kept
         self._clock = clock
         self._wall = wall
         self._calls: Calls | None = None
@@ -166,9 +175,13 @@ class Desk:
             if station is None:
                 station = Station(plan, Line(read, self.calls.new_call))
                 self._stations[plan.name] = station
+                if self._kept is not None:
+                    station.line.memory.dnd = self._kept.get(plan.name, "dnd") == "on"
+                    station.line.memory.forward = self._kept.get(plan.name, "forward")
                 if plan.kind == "virtual":
                     self._tell(plan.name, h.Plugged(h.AudioDevice("", ""), self._clock()))
             station.plan, station.line.plan = plan, read
+            station.line.memory.dnd &= plan.may_refuse
             station.line.options = Options(
                 first_digit_s=dialling.first_digit_s,
                 next_digit_s=dialling.next_digit_s,
@@ -508,8 +521,9 @@ class Desk:
                 self._pick_up(name)
             case c.Present(digits):
                 self._present(digits)
-            case c.Remember():
-                pass
+            case c.Remember(what, value):
+                if self._kept is not None:
+                    self._kept.put(name, what, value)
             case _:
                 if station.hardware is not None:
                     station.hardware.do(action)

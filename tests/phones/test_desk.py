@@ -305,6 +305,16 @@ def test_hardware_rings_shows_and_is_open_as_long_as_it_is_plugged_in(house: Hou
     assert house.said("close") == [("wall",)]
 
 
+def test_phone_that_may_not_refuse_rings_whatever_was_set_before(house: House) -> None:
+    house.lift("a")
+    house.press("a", "*78")
+    house.down("a")
+    assert house.desk.free(("a",), waiting=True) == ()
+    stern = m.PhonePlan(name="a", kind="virtual", extension="21", may_refuse=False)
+    house.desk.replan([stern, *house.plans[1:]], m.DiallingPlan(), Quiet())
+    assert house.desk.free(("a",), waiting=True) == ("a",)
+
+
 def test_phone_that_is_taken_out_of_the_settings_is_put_down(house: House) -> None:
     call = house.up()
     house.desk.replan(house.plans[1:], m.DiallingPlan(), Quiet())
