@@ -4,6 +4,7 @@ Law: whatever is typed, the end is an exit code of parser.EXIT_CODES and, when i
 standard error. With --json, standard output holds one JSON value, also of a refusal.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,10 +23,7 @@ __all__ = ["DONE", "NOT_THERE", "REFUSED", "USAGE", "main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; gives the exit code."""
-    # A name that is no UTF-8 is shown as it can be, instead of ending us.
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="backslashreplace")
+    _open_streams()
     top = parser()
     arguments = top.parse_args(argv)
     if [] in vars(arguments).values():  # argparse's word for a `--` where a value belongs
@@ -44,8 +42,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\ngatewayctl: stopped", file=sys.stderr)
         return REFUSED
     except BrokenPipeError:  # the reader of our output has seen enough (`| head`)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return DONE
+    except OSError as error:  # such as a full disk under our output
+        _forget_output()
+        place = error.filename or "standard output"
+        print(one_line(f"gatewayctl: {place}: {error.strerror}. Look at the disk"), file=sys.stderr)
+        return REFUSED
+
+
+def _open_streams() -> None:
+    """Streams that were closed lead nowhere; what is no UTF-8 is shown as it can be, instead of ending us."""
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+    ):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors=errors)
+
+
+def _forget_output() -> None:
+    """What is still to be written goes nowhere, so that the end of Python does not stumble over it."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(error: "GatewayError", *, json: bool) -> int:

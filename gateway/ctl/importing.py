@@ -8,7 +8,7 @@ from gateway.ctl.masking import mask
 from gateway.ctl.parser import one_line
 from gateway.ctl.settings import existing
 from gateway.ctl.talk import connect
-from gateway.ctl.terminal import note, print_json, read_text
+from gateway.ctl.terminal import named, note, print_json, read_text
 from gateway.errors import RefusedError
 
 MAX_BYTES: Final = 1 << 20
@@ -24,14 +24,16 @@ def callerid(arguments: argparse.Namespace) -> int:
         imported = editing.import_extensions(now.text, text)
         for line in imported.ignored:
             quoted = mask(line.text, numbers=False)[:80]
-            note(one_line(f"{arguments.file}, line {line.line} becomes no rule: {line.why} ({quoted})"))
+            note(
+                one_line(f"{named(arguments.file)}, line {line.line} becomes no rule: {line.why} ({quoted})")
+            )
         count = len(imported.rules)
         note(f"{count} rule{'' if count == 1 else 's'} to add, {len(imported.ignored)} lines without effect.")
         if imported.text == now.text:
             if "CALLERID" not in text.upper():
                 raise RefusedError(
                     "no line sets a CallerID",
-                    where=arguments.file,
+                    where=named(arguments.file),
                     remedy="A rule looks like: exten => _4420XXXXXXX,1,Set(CALLERID(num)=442012345678)",
                 )
             if arguments.json:

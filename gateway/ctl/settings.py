@@ -13,7 +13,7 @@ from gateway.changes import GetHistory, HistoryNow, RollBack, SettingsNow, Trial
 from gateway.client import Client
 from gateway.ctl import DONE, changing, programs, tables
 from gateway.ctl.talk import ask, connect, who
-from gateway.ctl.terminal import Wrong, attended, line, note, print_json, read_text, secret
+from gateway.ctl.terminal import Wrong, attended, line, named, note, print_json, read_text, secret
 from gateway.errors import GatewayError, RefusedError, SettingsError
 
 MAX_BYTES: Final = 1 << 20
@@ -186,7 +186,7 @@ def validate(arguments: argparse.Namespace) -> int:
     from gateway import schema
 
     text = read_text(arguments.file, max_bytes=MAX_BYTES)
-    settings = schema.parse(text, arguments.file)
+    settings = schema.parse(text, named(arguments.file))
     notes = schema.notes(settings, text)
     if arguments.json:
         counts = {"uplinks": len(settings.uplinks), "phones": len(settings.phones)}
@@ -194,7 +194,9 @@ def validate(arguments: argparse.Namespace) -> int:
         return DONE
     for remark in notes:
         print(remark)
-    print(f"{arguments.file} is sound: {len(settings.uplinks)} channels, {len(settings.phones)} phones.")
+    print(
+        f"{named(arguments.file)} is sound: {len(settings.uplinks)} channels, {len(settings.phones)} phones."
+    )
     return DONE
 
 

@@ -1,7 +1,6 @@
 """Asking the daemon: one question, one answer of the kind that was asked for, or an error in its words."""
 
 import argparse
-import getpass
 import os
 from typing import Final, TypeVar
 
@@ -66,6 +65,8 @@ def status(client: Client) -> Status:
 
 def who() -> str:
     """The person at work, for the history."""
+    import getpass
+
     name = os.environ.get("SUDO_USER", "")
     try:
         name = name or getpass.getuser()

@@ -4,10 +4,8 @@ Secrets come from the terminal without an echo, or from a file; never from the c
 """
 
 import contextlib
-import getpass
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +33,7 @@ def note(text: str) -> None:
 
 def attended() -> bool:
     """Somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
+    return sys.stdin.isatty()
 
 
 def yes(question: str, instead: str = "--yes") -> bool:
@@ -78,12 +76,17 @@ def secret(question: str, *, file: str | None, option: str, again: bool = False)
     RefusedError when the two differ or there is nothing."""
     if file is not None:
         return _secret_in(file)
+    import getpass
+    import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             typed = getpass.getpass(f"{question}: ")
             if again and typed and getpass.getpass(f"{question}, once more: ") != typed:
                 raise RefusedError("the two were not the same", where=question, remedy="Start again")
+        except UnicodeDecodeError:
+            raise RefusedError("that was not UTF-8", where=question, remedy="Type it in letters") from None
         except (getpass.GetPassWarning, EOFError, OSError):
             raise Wrong(
                 "nobody can be asked here without an echo",
@@ -109,6 +112,11 @@ def _secret_in(file: str) -> str:
 # --- files ------------------------------------------------------------------------------------------------
 
 
+def named(file: str) -> str:
+    """How a file that was named is called."""
+    return "standard input" if file == "-" else file
+
+
 def read(file: str, *, max_bytes: int) -> bytes:
     """A file that was named; `-`: standard input. Raises RefusedError."""
     try:
@@ -120,10 +128,12 @@ def read(file: str, *, max_bytes: int) -> bytes:
                 data = opened.read(max_bytes + 1)
     except (OSError, ValueError) as error:
         raise RefusedError(
-            f"cannot be read: {_words(error)}", where=file, remedy="Check its name and whose it is"
+            f"cannot be read: {_words(error)}", where=named(file), remedy="Check its name and whose it is"
         ) from None
     if len(data or b"") > max_bytes:
-        raise RefusedError(f"longer than {max_bytes} bytes", where=file, remedy="Is it the right file?")
+        raise RefusedError(
+            f"longer than {max_bytes} bytes", where=named(file), remedy="Is it the right file?"
+        )
     return data or b""
 
 
@@ -135,7 +145,7 @@ def read_text(file: str, *, max_bytes: int) -> str:
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise RefusedError(
-            f"line {number} is not UTF-8 text", where=file, remedy="Save the file as UTF-8"
+            f"line {number} is not UTF-8 text", where=named(file), remedy="Save the file as UTF-8"
         ) from None
 
 

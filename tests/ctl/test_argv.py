@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from gateway import ctl
 from gateway.ctl import tree
 from gateway.ctl.parser import EXIT_CODES, parser
 from tests.ctl.fake import TEXT, FakeDaemon
+from tests.ctl.terminal import ROOT
 
 TREE = tree.read(parser())
 # Those that wait, run other programs, or ask.
@@ -109,3 +112,22 @@ def test_any_command_line(scene: tuple[FakeDaemon, Path], words: list[str], ther
         json.loads(out.getvalue())
     assert "free-secret" not in out.getvalue() + told
     assert daemon.broken == []
+
+
+def _shell(line: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m gateway.ctl {line}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_streams_that_are_closed_full_or_no_text() -> None:
+    full = _shell("man >/dev/full")
+    assert full.returncode == 1 and full.stderr.startswith("gatewayctl: standard output: No space left")
+    assert len(full.stderr.splitlines()) == 1
+    assert (_shell("man >&-").returncode, _shell("man >&-").stderr) == (0, "")
+    closed = _shell("settings validate - <&-")
+    assert closed.returncode == 1 and "standard input: uplinks: is missing" in closed.stderr
+    assert _shell("--run /nowhere status 2>&-").returncode == 3
+    binary = _shell("settings validate - </bin/true")
+    assert binary.returncode == 1 and len(binary.stderr.splitlines()) == 1
