@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +33,8 @@ class House:
         self.run.mkdir()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(directory / "notify"))
-        self.notify.settimeout(10)
+        self._heard = queue.SimpleQueue[str]()
+        threading.Thread(target=self._listen, name="notify", daemon=True).start()
         self._children: list[subprocess.Popen[str]] = []
         self._environment = os.environ | {"NOTIFY_SOCKET": str(directory / "notify")}
 
@@ -57,8 +60,13 @@ class House:
         self.await_line(child, "LinkUp")
         return child
 
+    def _listen(self) -> None:
+        """Ten unread words, and whoever notifies waits: a slow test must not hold the daemon up."""
+        while word := self.notify.recv(4096).decode():
+            self._heard.put(word)
+
     def hear(self, wanted: str) -> None:
-        while wanted not in self.notify.recv(4096).decode():
+        while wanted not in self._heard.get(timeout=30):
             pass
 
     @staticmethod
@@ -94,6 +102,8 @@ class House:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             child.communicate()
+        with contextlib.suppress(OSError):
+            self.notify.shutdown(socket.SHUT_RD)  # ends the listener
         self.notify.close()
 
 
