@@ -79,6 +79,7 @@ def parser() -> Parser:
         "--run", metavar="DIR", type=Path, default=Path(RUN_DIRECTORY), help="runtime directory (%(default)s)"
     )
     top.add_argument("--version", action="version", version=f"steadyline {VERSION}", help="print the version")
+    top.set_defaults(json=False)
     verbs = _below(top, "verb", "VERB", required=True)
     _seeing(verbs)
     _desk(verbs)
@@ -100,11 +101,11 @@ def _verb(verbs: "Verbs", name: str, act: str, help: str, *fills: Fill, json: bo
     """One verb that does something."""
 
     def acts(parser: Parser) -> None:
-        parser.set_defaults(act=act, json=False)
+        parser.set_defaults(act=act)
         if json:
-            parser.add_argument(
-                "--json", action="store_true", help="for programs: one JSON value, also of a refusal"
-            )
+            # Suppressed: a default here would undo the word of the verb above.
+            help = "for programs: one JSON value, also of a refusal"
+            parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=help)
 
     later = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:].rstrip(".") + ".")
     later.fills = (acts, *fills)
@@ -338,6 +339,6 @@ def _paper(verbs: "Verbs") -> None:
     _verb(verbs, "man", "paper.man", "print the manual page (troff)", json=False)
     names = verbs.add_parser("names")  # for completion; says nothing when it cannot be known
     names.fills = (
-        lambda parser: parser.set_defaults(act="paper.names", json=False),
+        lambda parser: parser.set_defaults(act="paper.names"),
         _word("kind", "KIND", choices=tuple(NAMES.values())),
     )
