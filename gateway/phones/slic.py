@@ -34,7 +34,11 @@ BOARD: Final = Path("/etc/steadyline/board.toml")
 PING_S: Final = 1.0
 SILENT_S: Final = 3.0
 """A process that has not answered for so long hangs: it is killed."""
+START_S: Final = 20.0
+"""Its first word may take so long: a small machine that boots has much else to do."""
 AGAIN_S: Final = 1.0
+AGAIN_MOST_S: Final = 30.0
+"""It is started again after a second, and ever later while its lives are shorter than this."""
 
 _KINDS: Final[Mapping[str, type[OffHook | OnHook | Flash]]] = {
     "OffHook": OffHook,
@@ -101,11 +105,15 @@ class Slic:
 
     async def run(self) -> None:
         """Until cancelled: then the bells are silent and the process is gone."""
+        loop, rest_s = asyncio.get_running_loop(), AGAIN_S
         while True:
+            began_s = loop.time()
             why = await self._one_life()
             log.warning("the analog ports are out of work: %s", why)
             self._inbox.post(CardDown(why))
-            await asyncio.sleep(AGAIN_S)
+            short = loop.time() - began_s < AGAIN_MOST_S
+            await asyncio.sleep(rest_s if short else AGAIN_S)
+            rest_s = min(2 * rest_s, AGAIN_MOST_S) if short else AGAIN_S
 
     async def _one_life(self) -> str:
         loop = asyncio.get_running_loop()
@@ -117,7 +125,7 @@ class Slic:
                     pid = self._start(theirs)
                 except OSError as error:
                     return f"its process cannot be started ({error.strerror})"
-            self._process = process = _Process(pid, ours, loop.time())
+            self._process = process = _Process(pid, ours, loop.time() + START_S - SILENT_S)
             stack.callback(self._end, process)
             gone: asyncio.Future[str] = loop.create_future()
             loop.add_reader(ours, self._readable, process, gone)

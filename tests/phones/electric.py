@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.phones.card import Wire
@@ -56,6 +56,16 @@ class World:
         """The hook contact."""
         self.closed[port] = closed
         self._say("edge", port, closed, time.monotonic())
+
+    async def play(self, port: int, moves: Sequence[tuple[bool, float]]) -> None:
+        """Contact changes, each followed by so many seconds: all at once, with stamps of when they were."""
+        at_s = time.monotonic() - sum(lasts for _, lasts in moves)
+        edges = []
+        for closed, lasts_s in moves:
+            edges.append([closed, at_s])
+            at_s += lasts_s
+            self.closed[port] = closed
+        self._say("edges", port, edges)
 
     def level(self, port: int, wire: Wire) -> bool:
         return self._levels[port, wire]
@@ -109,6 +119,8 @@ class RemoteWires:
             case ["edge", port, closed, at_s]:
                 self._levels[port] = closed
                 yield port, Edge(closed, at_s)
+            case ["edges", port, list(edges)]:
+                yield from ((port, Edge(closed, at_s)) for closed, at_s in edges)
             case _:
                 raise OSError(19, "No such device")
 

@@ -40,6 +40,7 @@ class World(Protocol):
     """What stands behind the wires."""
 
     def move(self, port: int, closed: bool) -> None: ...
+    async def play(self, port: int, moves: Sequence[tuple[bool, float]]) -> None: ...
     def level(self, port: int, wire: Wire) -> bool: ...
     def unplug(self) -> None: ...
     def slic(self, inbox: Inbox[FromCard], ports: dict[int, PortSetup]) -> Slic: ...
@@ -59,6 +60,16 @@ class Sim:
 
     def move(self, port: int, closed: bool) -> None:
         self._chip.drive(f"hook{port}", closed)
+
+    async def play(self, port: int, moves: Sequence[tuple[bool, float]]) -> None:
+        def in_time() -> None:
+            at_s = time.monotonic()
+            for closed, lasts_s in moves:
+                self.move(port, closed)
+                at_s += lasts_s
+                time.sleep(max(0.0, at_s - time.monotonic()))
+
+        await asyncio.to_thread(in_time)
 
     def level(self, port: int, wire: Wire) -> bool:
         return self._chip.level(f"{NAMES[wire]}{port}") != (wire == "pd")
@@ -167,19 +178,11 @@ def test_ports_are_not_mixed_up(world: Maker) -> None:
 
 def test_flash_and_pulses(world: Maker) -> None:
     async def script(room: Room) -> None:
-        room.world.move(1, True)
+        pulses = [(False, 0.05), (True, 0.04)] * 3
+        await room.world.play(1, [(True, 0.5), (False, 0.4), (True, 0.3), *pulses, (True, 0.3)])
         await room.next(OffHook)
-        await asyncio.sleep(0.3)
-        room.world.move(1, False)
-        await asyncio.sleep(0.4)
-        room.world.move(1, True)
+        await room.next(DigitBegan)
         await room.next(Flash)
-        await asyncio.sleep(0.1)
-        for _ in range(3):
-            room.world.move(1, False)
-            await asyncio.sleep(0.05)
-            room.world.move(1, True)
-            await asyncio.sleep(0.04)
         await room.next(DigitBegan)
         digit = await room.next(Digit)
         assert isinstance(digit, Digit)
