@@ -51,8 +51,8 @@ def _device(
     driver = ""
     if keypad is not None:
         nodes, driver = ((f"input/{keypad[0]}", b""),), keypad[1]
-    if (owner / "idVendor").exists():
-        classes = {_text(path) for path in owner.glob("*/bInterfaceClass")}
+    if _there(owner / "idVendor"):
+        classes = {_text(part / "bInterfaceClass") for part in _entries(owner)}
         return UsbDevice(
             place=owner.name,
             vendor=_hex(owner / "idVendor"),
@@ -91,7 +91,7 @@ def _audio(card: Path) -> tuple[AudioDevice, tuple[str, ...]]:
 def _owner(device: Path) -> Path | None:
     """The USB device above, which has an idVendor; its interfaces have none."""
     for above in (device, *device.parents):
-        if (above / "idVendor").exists():
+        if _there(above / "idVendor"):
             return above
     return None
 
@@ -99,10 +99,18 @@ def _owner(device: Path) -> Path | None:
 def _driver(device: Path) -> str:
     """The driver of the USB interface above."""
     for above in device.parents:
-        if (above / "bInterfaceClass").exists():
+        if _there(above / "bInterfaceClass"):
             driver = _real(above / "driver")
             return driver.name if driver is not None else ""
     return ""
+
+
+def _there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -385,6 +386,25 @@ def test_a_phone_that_hangs_does_not_stop_the_others(fake: FakeWorld) -> None:
         await door.unplugged("desk")
 
     run(fake.bus, work, {"desk": Wanted("1-1"), "till": Wanted("1-2")})
+
+
+def test_what_goes_away_while_it_is_looked_at_is_left_out(fake: FakeWorld) -> None:
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        try:
+            for _ in range(60):
+                fake.plug(d.HANDSET, "1-1", "S1", announce=False).unplug(quietly=True)
+        finally:
+            over.set()
+
+    hand = threading.Thread(target=come_and_go)
+    hand.start()
+    seen = set()
+    while not over.is_set():
+        seen |= {len(fake.bus.scan())}
+    hand.join()
+    assert seen >= {0, 1}
 
 
 # --- what only the kernel can show -------------------------------------------------------------------------

@@ -3,6 +3,7 @@ machine of tests/vm. In each a phone is plugged and unplugged, presses keys, and
 """
 
 import errno
+import itertools
 import os
 import shutil
 import socket
@@ -155,7 +156,7 @@ class FakeWorld:
         links = []
         if audio:
             control = usb / f"{place}:1.0"
-            name = next(n for k in range(9) if (n := f"Phone{k or ''}") not in self._cards)
+            name = next(n for k in itertools.count() if (n := f"Phone{k or ''}") not in self._cards)
             self._cards.add(name)
             _files(control, bInterfaceClass="01")
             _files(control / f"sound/card{number}", id=name)

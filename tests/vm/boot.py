@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def boot(
     command: str,
     say: Callable[[str], None] = print,
     *,
-    limit_s: float = 600.0,
+    limit_s: float = 1800.0,
     memory_mib: int = 768,
     cores: int = 2,
 ) -> int:
@@ -106,10 +106,11 @@ def boot(
         "-chardev", "stdio,id=out,signal=off", "-serial", f"file:{place / 'kernel.log'}",
     ]  # fmt: skip
     code: int | None = None
-    until = time.monotonic() + limit_s
     machine = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
     )
+    alarm = threading.Timer(limit_s, machine.kill)
+    alarm.start()
     try:
         assert machine.stdout is not None
         for line in machine.stdout:
@@ -118,9 +119,8 @@ def boot(
                 code = int(line.removeprefix(MARK))
             else:
                 say(line)
-            if time.monotonic() > until:
-                break
     finally:
+        alarm.cancel()
         machine.kill()
         machine.wait()
         initrd.unlink(missing_ok=True)
