@@ -4,9 +4,9 @@ remembers.
 The keeper's loop lends this its turn; it is a loop's part, and has none of its own.
 """
 
-import asyncio
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol, TypeVar
 
 from gateway.changes import AskPresence, SetPassword
 from gateway.errors import RefusedError
@@ -17,12 +17,21 @@ from gateway.settings.books import Passwords, Reply, World
 
 OPEN_S = 600.0
 
+Result = TypeVar("Result")
+
+
+class Disk(Protocol):
+    """Calls `act` off the loop."""
+
+    async def __call__(self, act: Callable[..., Result], *arguments: object) -> Result: ...
+
 
 class Doorman:
-    """`access` names the password in force (empty: none is set); `clock`: the loop's."""
+    """`access` names the password in force (empty: none is set); `clock`: the loop's; `disk`: has a door that
+    blocks do something."""
 
-    def __init__(self, passwords: Passwords, world: World, clock: Callable[[], float]) -> None:
-        self._passwords, self._world, self._clock = passwords, world, clock
+    def __init__(self, passwords: Passwords, world: World, clock: Callable[[], float], disk: Disk) -> None:
+        self._passwords, self._world, self._clock, self._disk = passwords, world, clock, disk
         self._presence = Presence()
         self._waiting: dict[int, Reply] = {}
         self._tickets = count(1)
@@ -64,8 +73,8 @@ class Doorman:
 
     async def forget(self) -> None:
         """The button was held for it: the password is no more, and a new one can be set. Raises DoorError."""
-        await asyncio.to_thread(self._passwords.forget)
-        self.access = await asyncio.to_thread(self._passwords.access)
+        await self._disk(self._passwords.forget)
+        self.access = await self._disk(self._passwords.access)
         await self._forget_wrong_ones()
         self.open()
 
@@ -98,8 +107,8 @@ class Doorman:
             raise RefusedError("no password is set yet", where="password", remedy="Set one first")
         # A guess is written down before it is judged: cutting the power does not give another one.
         self._throttle.guessed(False, self._clock())
-        await asyncio.to_thread(self._passwords.note_wrong, self._throttle.wrong)
-        if not await asyncio.to_thread(self._passwords.check, password):
+        await self._disk(self._passwords.note_wrong, self._throttle.wrong)
+        if not await self._disk(self._passwords.check, password):
             raise RefusedError("that is not the password", where="password", remedy="Try again")
         await self._forget_wrong_ones()
 
@@ -113,11 +122,11 @@ class Doorman:
             await self.check(verb.old)
         else:
             self.spend(verb.proof)
-        await asyncio.to_thread(self._passwords.set, verb.password)
-        self.access = await asyncio.to_thread(self._passwords.access)
+        await self._disk(self._passwords.set, verb.password)
+        self.access = await self._disk(self._passwords.access)
         await self._forget_wrong_ones()
         return Done(text="The password is set.", data={"access": self.access})
 
     async def _forget_wrong_ones(self) -> None:
         self._throttle.guessed(True, self._clock())
-        await asyncio.to_thread(self._passwords.note_wrong, 0)
+        await self._disk(self._passwords.note_wrong, 0)

@@ -9,7 +9,7 @@ import asyncio
 import time
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Never, TypeVar
 
@@ -137,7 +137,7 @@ class Keeper:
         known = doors.disk.revisions()
         self._trial = Trial(begun.revision, known[0].who if known else "")
         self._tried: _Tried | None = None
-        self._doorman = Doorman(doors.passwords, world, self._clock)
+        self._doorman = Doorman(doors.passwords, world, self._clock, self._disk)
         self._restored = doors.resets.restored()
         self._sealed: Sealed | None = None
         self._seal_at: float | None = self._clock() if begun.text else None
@@ -258,7 +258,7 @@ class Keeper:
             case GetSettings():
                 reply(await self._settings_now(verb.revision))
             case TrySettings():
-                text = await asyncio.to_thread(unmasked, verb.text, self._text, self._settings)
+                text = await self._disk(unmasked, verb.text, self._text, self._settings)
                 await self._try(self._change(verb, verb.base), verb.why, text, verb.only_look, reply)
             case RollBack():
                 older = await self._revision(verb.revision)
@@ -292,7 +292,7 @@ class Keeper:
                 reply(Done(text="That is the password.", data={"access": self._doorman.access}))
             case Seen():
                 self._restored = ""
-                await asyncio.to_thread(self._doors.resets.forget_restored)
+                await self._disk(self._doors.resets.forget_restored)
                 reply(Done(text="Noted."))
             case FactoryReset():
                 reply(Done(text=await self._begin_reset(verb.who)))
@@ -315,7 +315,7 @@ class Keeper:
         )
 
     async def _revisions(self) -> list[Revision]:
-        return await asyncio.to_thread(self._doors.disk.revisions)
+        return await self._disk(self._doors.disk.revisions)
 
     async def _revision(self, number: int) -> Revision:
         for one in await self._revisions():
@@ -357,8 +357,8 @@ class Keeper:
         confirmations: bytes | None = None,
     ) -> None:
         # Not on the loop, which watches the uplinks: a thousand rules take a tenth of a second to read.
-        settings = await asyncio.to_thread(schema.parse, text, change.who or "the change")
-        changed = await asyncio.to_thread(difference, self._settings, settings)
+        settings = await self._disk(schema.parse, text, change.who or "the change")
+        changed = await self._disk(difference, self._settings, settings)
         if text == self._text and confirmations is None:
             raise RefusedError("nothing is changed", where="settings", remedy="Change something first")
         tried = _Tried(
@@ -404,7 +404,7 @@ class Keeper:
         tried = self._tried
         assert tried is not None and tried.change == change
         try:
-            await asyncio.to_thread(self._doors.disk.note_trial, change.who, tried.text)
+            await self._disk(self._doors.disk.note_trial, change.who, tried.text)
             if tried.confirmations is not None:
                 self._doors.addresses.try_out(tried.confirmations)
             await self._work(self._doors.applies.apply(tried.settings))
@@ -426,7 +426,7 @@ class Keeper:
             self._doors.addresses.return_to_kept()
         # What was in force before has to be possible again; if not, a fresh start will find it on the disk.
         await self._work(self._doors.applies.apply(self._settings))
-        await asyncio.to_thread(self._doors.disk.forget_trial)
+        await self._disk(self._doors.disk.forget_trial)
         self._trial.receive(trial.Returned(), self._clock())
         reason = {
             "refused": "could not be put in force",
@@ -450,15 +450,15 @@ class Keeper:
         )
         try:
             if tried.confirmations is not None:
-                await self._doors.addresses.keep()
-            await asyncio.to_thread(self._doors.disk.keep, revision)
+                await self._work(self._doors.addresses.keep())
+            await self._disk(self._doors.disk.keep, revision)
         except DoorError as error:
             self._trial.receive(trial.NotStored(), self._clock())
             reply(_refusal(error))
             return
         self._text, self._settings, self._origin, self._tried = tried.text, tried.settings, "owner", None
         kept = self._trial.receive(trial.Stored(number), self._clock())
-        await asyncio.to_thread(self._doors.disk.forget_trial)
+        await self._disk(self._doors.disk.forget_trial)
         await self._perform(kept, reply)
         self._seal_at = self._clock()
 
@@ -473,6 +473,10 @@ class Keeper:
             left_s=0.0 if only_looked else self._trial.left_s(self._clock()),
         )
 
+    async def _disk(self, act: Callable[..., Result], *arguments: object) -> Result:
+        """Have a door that blocks do it: a card may take its time."""
+        return await self._work(asyncio.to_thread(act, *arguments))
+
     async def _work(self, work: Awaitable[Result]) -> Result:
         """Wait for a door, with a beat; one that never answers ends the process."""
         task = asyncio.ensure_future(work)
@@ -482,7 +486,7 @@ class Keeper:
                 self._world.beat(self._clock())
                 await asyncio.wait({task}, timeout=TURN_S)
                 if self._clock() > until:
-                    raise RuntimeError(f"the settings could not be put in force in {LONGEST_WORK_S:g} s")
+                    raise RuntimeError(f"a door of the settings has not answered for {LONGEST_WORK_S:g} s")
             return task.result()
         finally:
             task.cancel()
@@ -551,7 +555,7 @@ class Keeper:
         for action in reset.receive(wanted, now):
             match action:
                 case Write(record):
-                    await asyncio.to_thread(self._doors.resets.write, record)
+                    await self._disk(self._doors.resets.write, record)
                 case Restart():
                     self._world.restart()
                 case _:
@@ -559,8 +563,8 @@ class Keeper:
 
     async def _resets(self) -> tuple[Reset, Moment]:
         """The table around what stands on the disk, and this moment."""
-        record = await asyncio.to_thread(self._doors.resets.record)
-        return Reset(record), await asyncio.to_thread(self._doors.resets.now)
+        record = await self._disk(self._doors.resets.record)
+        return Reset(record), await self._disk(self._doors.resets.now)
 
     async def _check_restored(self) -> None:
         """After a restore: does the provider answer on each channel whose address is confirmed?"""

@@ -60,14 +60,14 @@ def _resets(runs: int) -> list[Figure]:
                 saving.start()
                 time.sleep(picks.uniform(0, 0.5))
             with contextlib.suppress(LabError):  # a save that is under way may have to end first
-                stage.box.ask(FactoryReset(who="the benchmark"))
+                stage.box.ask(FactoryReset(who="the benchmark"), 60)
             if moment == "killed meanwhile":
                 time.sleep(picks.uniform(0, 0.6))
                 with contextlib.suppress(ProcessLookupError):  # between two lives
                     stage.box.kill("daemon")
             took_s, status = _until_it_answers(stage, started)
             if saving is not None:
-                saving.join(20)
+                saving.join(60)
                 wanted = {saving.text} if saving.kept else wanted | {saving.text}
                 lost += saving.kept and stage.box.settings.read_text() != saving.text
                 kept += saving.kept
@@ -115,9 +115,9 @@ class _Save(threading.Thread):
         with contextlib.suppress(GatewayError, LabError):
             now = self._box.request(GetSettings())
             assert isinstance(now, SettingsNow)
-            tried = self._box.request(TrySettings(text=self.text, base=now.revision, who="owner"))
+            tried = self._box.request(TrySettings(text=self.text, base=now.revision, who="owner"), 60)
             if isinstance(tried, TrialNow) and tried.trial is not None:
-                kept = self._box.request(KeepTrial(trial=tried.trial.trial))
+                kept = self._box.request(KeepTrial(trial=tried.trial.trial), 60)
                 self.kept = isinstance(kept, Done)
 
 
