@@ -4,7 +4,6 @@ Over a connection that was made after the change; and in an SSH session by a key
 """
 
 import argparse
-import os
 import select
 import sys
 import time
@@ -24,7 +23,7 @@ from gateway.changes import (
 from gateway.client import Client, GoneError
 from gateway.ctl import DONE, REFUSED, tables
 from gateway.ctl.talk import ask, connect, status, who
-from gateway.ctl.terminal import attended, note, print_json, yes
+from gateway.ctl.terminal import attended, by_ssh, note, print_json, yes
 from gateway.errors import RefusedError
 from gateway.messages import Done, Verb
 
@@ -72,7 +71,7 @@ def carry_out(arguments: argparse.Namespace, client: Client, make: Make) -> int:
         )
     if arguments.trial:
         return _leave(arguments, trial)
-    return _keep(arguments, trial, prove=bool(os.environ.get("SSH_CONNECTION")) and not arguments.yes)
+    return _keep(arguments, trial, prove=not arguments.yes and by_ssh())
 
 
 def look(client: Client, make: Make) -> TrialView | None:

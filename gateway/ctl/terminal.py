@@ -36,6 +36,21 @@ def attended() -> bool:
     return sys.stdin.isatty()
 
 
+def by_ssh() -> bool:
+    """The person is here by SSH: sshd said so, or is among our ancestors, for sudo forgets what it said."""
+    if "SSH_CONNECTION" in os.environ:
+        return bool(os.environ["SSH_CONNECTION"])
+    pid = os.getppid()
+    with contextlib.suppress(OSError, ValueError):
+        while pid > 1:
+            _, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").partition("(")
+            name, _, fields = rest.rpartition(")")
+            if name.startswith("sshd"):
+                return True
+            pid = int(fields.split()[1])
+    return False
+
+
 def yes(question: str, instead: str = "--yes") -> bool:
     """Ask. Raises Wrong when nobody can be asked; `instead` is the option that answers for them."""
     if not attended():

@@ -57,7 +57,7 @@ class Terminal:
         self.close()
         self.seen = ""
         self._master, slave = pty.openpty()
-        own = {k: v for k, v in os.environ.items() if k not in ("SSH_CONNECTION", "EDITOR", "VISUAL")}
+        own = {k: v for k, v in os.environ.items() if k not in ("EDITOR", "VISUAL")}
         self._child = subprocess.Popen(
             # A session of its own, whose terminal is the pty: /dev/tty is that, too.
             ["setsid", "-w", "-c", *program],
@@ -65,7 +65,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             cwd=self._home,
-            env=own | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | environment,
+            env=own | {"TERM": "xterm", "SSH_CONNECTION": "", "PYTHONPATH": str(ROOT)} | environment,
         )
         os.close(slave)
         return self

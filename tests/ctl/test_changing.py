@@ -1,6 +1,7 @@
 """A change from the look to the end: shown, asked for, tried, kept by who still reaches the box, or not."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,18 @@ def test_by_ssh_a_key_press_shows_that_the_session_still_works(
     terminal.start("settings", "rollback", "1", **ssh).expect("[y/N] ").type("y\n").expect("Back in 1 s")
     assert terminal.end() == 1 and "no key came through" in terminal.seen
     assert daemon.revision == 2
+
+
+def test_by_ssh_and_sudo_which_forgets_it(
+    daemon: FakeDaemon, terminal: Terminal, changed: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sshd").symlink_to("/bin/sh")
+    ctl = f"{sys.executable} -m gateway.ctl --run {tmp_path / 'run'} settings try {changed}"
+    terminal.run(str(tmp_path / "sshd"), "-c", f"unset SSH_CONNECTION; {ctl}; exit $?")
+    terminal.expect("[y/N] ").type("y\n").expect("Press Enter to keep").type("\n").expect(
+        "Kept as revision 2."
+    )
+    assert terminal.end() == 0
 
 
 def test_ctrl_c_while_it_waits_takes_the_change_back(
