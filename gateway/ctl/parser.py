@@ -22,7 +22,13 @@ EXIT_CODES: Final = {
     USAGE: "wrong usage",
     NOT_THERE: "the daemon is not there, or left before it answered",
 }
-NAMES: Final = {"uplink": "uplinks", "phone": "phones", "revision": "revisions"}
+NAMES: Final = {
+    "uplink": "uplinks",
+    "phone": "phones",
+    "revision": "revisions",
+    "pairs": "settings",
+    "paths": "settings",
+}
 """Arguments (by `dest`) whose values the daemon knows; `gatewayctl names KIND` prints them for completion."""
 FILES: Final = {"file", "passphrase_file", "password_file", "secret_file", "run"}
 HIDDEN: Final = frozenset({"names"})
@@ -340,5 +346,5 @@ def _paper(verbs: "Verbs") -> None:
     names = verbs.add_parser("names")  # for completion; says nothing when it cannot be known
     names.fills = (
         lambda parser: parser.set_defaults(act="paper.names"),
-        _word("kind", "KIND", choices=tuple(NAMES.values())),
+        _word("kind", "KIND", choices=tuple(dict.fromkeys(NAMES.values()))),
     )

@@ -79,6 +79,8 @@ COMPLETED = [
     ("gatewayctl trunk confirm b", {"backup1"}),
     ("gatewayctl dial d", {"desk"}),
     ("gatewayctl settings rollback ", {"1"}),
+    ("gatewayctl settings unset phones.d", {"phones.desk", "phones.desk.name", "phones.desk.kind"}),
+    ("gatewayctl settings set trunk.log", {"trunk.login"}),
     ("gatewayctl completion z", {"zsh"}),
     ("gatewayctl --run /tmp trunk con", {"confirm"}),
     ("gatewayctl settings validate zz", {"zz-file.toml"}),
