@@ -62,7 +62,8 @@ class Exchange:
         self.usb = UsbPhones(inbox, {})
         self.analog = AnalogPhones(inbox)
         """Their tasks are the main's to run."""
-        self._sounds: Path | None = None
+        self._sounds: Sounds | None = None
+        self._directory = Path(tempfile.mkdtemp(prefix="steadyline-sounds-"))
         self._paths: m.Paths | None = None
         self._aliases = Aliases()
         self._outgrown = False
@@ -196,17 +197,16 @@ class Exchange:
             if phone.kind == "analog"
         }
         assert self._engine is not None
-        self.analog.want(analog, Ears(self._engine), self._sounds or Path(tempfile.gettempdir()))
+        self.analog.want(analog, Ears(self._engine), self._directory)
         for name in analog:
             if (hardware := self.analog.hardware(name)) is not None:
                 desk.attach(name, hardware)
 
     def _sounds_of(self, plan: m.TrunkPlan) -> Sounds:
         if self._sounds is None:
-            self._sounds = Path(tempfile.mkdtemp(prefix="steadyline-sounds-"))
-        sounds = Sounds(self._sounds, plan.country, plan.dialling.language)
-        sounds.ready()
-        return sounds
+            self._sounds = Sounds(self._directory, plan.country, plan.dialling.language)
+        self._sounds.settle(plan.country, plan.dialling.language)
+        return self._sounds
 
     def _follow(self, paths: m.Paths) -> None:
         """The daemon's picture of the uplinks, for calls and for what the handsets tell of it."""
@@ -234,8 +234,7 @@ class Exchange:
         self._service.stopping()
         if self._engine is not None:
             self._engine.stop()
-        if self._sounds is not None:
-            shutil.rmtree(self._sounds, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 async def serve(run_directory: Path) -> None:

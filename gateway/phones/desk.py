@@ -63,9 +63,9 @@ class Hardware(Protocol):
 class Sounds(Protocol):
     """Files of tones and prompts."""
 
-    def tone(self, name: c.ToneName) -> tuple[str, bool]: ...
+    def tone(self, name: c.ToneName, country: str = "") -> tuple[str, bool]: ...
     def prompts(self, names: tuple[str, ...]) -> tuple[str, ...]: ...
-    def cadence(self, ring: c.RingName) -> h.RingCadence: ...
+    def cadence(self, ring: c.RingName, country: str = "") -> h.RingCadence: ...
 
 
 class Kept(Protocol):
@@ -498,7 +498,7 @@ class Desk:
             case c.Mix(on):
                 audio.mix(name, on)
             case c.PlayTone(tone):
-                path, loop = self._sounds.tone(tone)
+                path, loop = self._sounds.tone(tone, station.plan.country)
                 station.hears = tone
                 audio.play_into(name, (path,), loop)
             case c.Speak(prompts):
@@ -546,7 +546,7 @@ class Desk:
     def _ring(self, name: str, station: Station, ring: c.RingName, caller: h.Caller) -> None:
         station.remote = caller.number or caller.absent
         if station.hardware is not None:
-            station.hardware.do(h.Ring(self._sounds.cadence(ring), caller))
+            station.hardware.do(h.Ring(self._sounds.cadence(ring, station.plan.country), caller))
         if station.plan.auto_answer:
             station.by_word = True
             self._tell(name, h.OffHook(self._clock()))

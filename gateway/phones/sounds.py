@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.phones.callside import RingName, ToneName
 from gateway.phones.model import RingCadence
-from gateway.phones.profiles import Profile, profile, tone_of
+from gateway.phones.profiles import profile, tone_of
 from gateway.phones.tones import clip
 
 PROMPTS: Final = Path(sys.prefix) / "share" / "steadyline" / "prompts"
@@ -25,26 +25,26 @@ class Sounds:
     def __init__(self, directory: Path, country: str, language: str, prompts: Path = PROMPTS) -> None:
         self._directory = directory
         self._prompts = prompts
-        self._profile: Profile = profile(country)
-        self._language = language
-        self._rendered: dict[ToneName, tuple[str, bool]] = {}
+        self._rendered: dict[tuple[str, ToneName], tuple[str, bool]] = {}
+        self.settle(country, language)
 
-    def ready(self) -> None:
-        """Render what a phone may need at once; what is left comes at its first use."""
-        for name in ("dial", "second", "ringback", "busy", "congestion", "waiting"):
-            self.tone(name)
+    def settle(self, country: str, language: str) -> None:
+        """The box's own country (ISO 3166-1) and language, from now on."""
+        self._country, self._language = country, language
+        self.tone("dial")  # a handset that is lifted waits for nothing; other tones come at their first use
 
-    def tone(self, name: ToneName) -> tuple[str, bool]:
-        """(WAV file, whether it is to be played round and round)"""
-        if name not in self._rendered:
-            made = clip(tone_of(self._profile, name))
+    def tone(self, name: ToneName, country: str = "") -> tuple[str, bool]:
+        """(WAV file, whether it is to be played round and round), of a country or of the box's own."""
+        key = country or self._country, name
+        if key not in self._rendered:
+            made = clip(tone_of(profile(key[0]), name))
             self._directory.mkdir(parents=True, exist_ok=True)
-            path = self._directory / f"tone-{self._profile.country}-{name}.wav"
+            path = self._directory / f"tone-{key[0]}-{name}.wav"
             fresh = path.with_suffix(".new")
             fresh.write_bytes(made.wav())
             fresh.replace(path)
-            self._rendered[name] = str(path), made.loops
-        return self._rendered[name]
+            self._rendered[key] = str(path), made.loops
+        return self._rendered[key]
 
     def prompts(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """WAV files of these prompts, in turn."""
@@ -57,6 +57,7 @@ class Sounds:
                 return path
         return None
 
-    def cadence(self, ring: RingName) -> RingCadence:
+    def cadence(self, ring: RingName, country: str = "") -> RingCadence:
         """How the bell rings."""
-        return {"outside": self._profile.ring, "inside": _INSIDE, "recall": _RECALL}[ring]
+        outside = profile(country or self._country).ring
+        return {"outside": outside, "inside": _INSIDE, "recall": _RECALL}[ring]

@@ -44,13 +44,13 @@ class Notes:
 class Quiet:
     """Sounds without files."""
 
-    def tone(self, name: c.ToneName) -> tuple[str, bool]:
-        return f"/{name}", True
+    def tone(self, name: c.ToneName, country: str = "") -> tuple[str, bool]:
+        return f"/{country}{name}", True
 
     def prompts(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"/{name}" for name in names)
 
-    def cadence(self, ring: c.RingName) -> h.RingCadence:
+    def cadence(self, ring: c.RingName, country: str = "") -> h.RingCadence:
         return h.RingCadence((400, 200))
 
 
