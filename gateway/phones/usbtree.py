@@ -52,19 +52,21 @@ def _device(
     if keypad is not None:
         nodes, driver = ((f"input/{keypad[0]}", b""),), keypad[1]
     if _there(owner / "idVendor"):
-        classes = {_text(part / "bInterfaceClass") for part in _entries(owner)}
+        classes = [name for part in _entries(owner) if (name := _text(part / "bInterfaceClass"))]
+        # The first part is at work while the others are still to come.
+        whole = len(classes) >= _number(owner / "bNumInterfaces", 10)
         return UsbDevice(
             place=owner.name,
-            vendor=_hex(owner / "idVendor"),
-            product=_hex(owner / "idProduct"),
+            vendor=_number(owner / "idVendor", 16),
+            product=_number(owner / "idProduct", 16),
             serial=_text(owner / "serial"),
             title=" ".join(_text(owner / name) for name in ("manufacturer", "product")).strip(),
             nodes=nodes,
             driver=driver,
             audio=audio,
             sound=sound,
-            expects_sound=_AUDIO_CLASS in classes,
-            expects_keys=_HID_CLASS in classes,
+            expects_sound=_AUDIO_CLASS in classes or not whole,
+            expects_keys=_HID_CLASS in classes or not whole,
         )
     told = dict(line.partition("=")[::2] for line in _text(owner / "uevent").splitlines())
     ids = re.fullmatch(r"[0-9A-F]+:([0-9A-F]{8}):([0-9A-F]{8})", told.get("HID_ID", ""), re.IGNORECASE)
@@ -80,6 +82,8 @@ def _device(
 def _audio(card: Path) -> tuple[AudioDevice, tuple[str, ...]]:
     """The first device of a card each way, and the files of both."""
     name = _text(card / "id")
+    if not name:
+        return NO_AUDIO, ()  # the kernel names a card last
     first: dict[str, tuple[str, str]] = {}
     for node in sorted(_entries(card)):
         if (found := re.fullmatch(r"pcmC\d+D(\d+)([cp])", node.name)) is not None:
@@ -139,8 +143,8 @@ def _text(path: Path) -> str:
     return _bytes(path).decode(errors="replace").strip()
 
 
-def _hex(path: Path) -> int:
+def _number(path: Path, base: int) -> int:
     try:
-        return int(_text(path), 16)
+        return int(_text(path), base)
     except ValueError:
         return 0

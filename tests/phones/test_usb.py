@@ -299,6 +299,27 @@ def test_access_rights_that_come_late_are_waited_for(fake: FakeWorld) -> None:
     run(fake.bus, work)
 
 
+def test_parts_that_come_one_after_the_other_are_waited_for(fake: FakeWorld) -> None:
+    async def work(door: Room) -> None:
+        usb = fake.bus.sys / "devices/usb1/1-1"
+        phone = fake.plug(d.HANDSET, "1-1", announce=False)
+        card = next(usb.glob("*/sound/card*/id"))
+        (usb / "bNumInterfaces").write_text(" 4\n")
+        card.write_text("")
+        await door.silent()  # two of its interfaces are missing
+        for number in (1, 2):
+            (usb / f"1-1:1.{number}").mkdir()
+            (usb / f"1-1:1.{number}/bInterfaceClass").write_text("01\n")
+        await door.silent()  # its card has no name
+        card.write_text("Phone\n")
+        assert "CARD=Phone," in (await door.plugged()).audio.playback
+        phone.unplug()
+        await door.unplugged()
+
+    fake.bus.poll_s = 0.1
+    run(fake.bus, work)
+
+
 def test_rights_that_never_come_are_told_once_with_the_remedy(
     fake: FakeWorld, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -147,6 +147,14 @@ class Container:
         self._child.kill()
         self._child.wait()
         self._output.close()
+        # What its systemd made of the control groups would be in the way of the next one.
+        payload = Path("/sys/fs/cgroup/payload")
+        if payload.exists():
+            (payload / "cgroup.kill").write_text("1")
+            until(lambda: "populated 0" in (payload / "cgroup.events").read_text(), "somebody lives on")
+            for folder in sorted((path for path in payload.rglob("*") if path.is_dir()), reverse=True):
+                folder.rmdir()
+            payload.rmdir()
 
 
 def lit(phone: Phone) -> bool:
