@@ -15,7 +15,8 @@ Reply = Callable[[AnyMessage], None]
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One confirmed state. `at`: Unix seconds; `differences`: how many values it changed."""
+    """One confirmed state. `at`: Unix seconds; `differences`: how many values it changed; `confirmations`: of
+    addresses, where it brought others with it (a backup)."""
 
     revision: int
     at: float
@@ -23,6 +24,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     why: str
     differences: int
     text: str
+    confirmations: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,8 @@ class Addresses(Protocol):
     def return_to_kept(self) -> None:
         """What is on the disk is in force again."""
 
-    async def keep(self) -> None:
-        """What is tried out goes to the disk."""
+    def keep(self) -> None:
+        """What is tried out stays: it is on the disk, with the settings that it came with."""
 
 
 class Passwords(Protocol):

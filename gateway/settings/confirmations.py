@@ -153,10 +153,10 @@ class Register:
         verdict = judge(result, observed, time.time())
         kept = verdict.confirmation
         trouble = ""
-        if kept or (verdict.revokes and self.ledger.of(result.uplink)):
-            trouble = await self._keep(
-                self.ledger.with_one(kept) if kept else self.ledger.without(result.uplink)
-            )
+        if kept:
+            trouble = await self._keep(lambda ledger: ledger.with_one(kept))
+        elif verdict.revokes and self.ledger.of(result.uplink):
+            trouble = await self._keep(lambda ledger: ledger.without(result.uplink))
         if kept is None:
             return Refused(what=verdict.sentence + trouble, where=result.uplink, remedy=verdict.remedy)
         return Done(text=verdict.sentence + "." + trouble, data=msgspec.structs.asdict(kept))
@@ -164,7 +164,7 @@ class Register:
     async def revoke(self, uplink: str) -> None:
         """The provider has refused this uplink's address and taken another: it is not confirmed any more."""
         if self.ledger.of(uplink):
-            await self._keep(self.ledger.without(uplink))
+            await self._keep(lambda ledger: ledger.without(uplink))
 
     def try_out(self, confirmations: bytes) -> None:
         """Others, such as a backup brings, in force until `keep` or `return_to_kept`. Raises RefusedError."""
@@ -178,9 +178,8 @@ class Register:
             before, self._before = self._before, None
             self._put(before)
 
-    async def keep(self) -> None:
-        """What is tried out goes to the disk. Raises DoorError; it is still tried out then."""
-        await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, self.ledger)
+    def keep(self) -> None:
+        """What is tried out stays: it is on the disk, with the settings that it came with."""
         self._before = None
 
     def _put(self, ledger: Ledger) -> None:
@@ -189,19 +188,21 @@ class Register:
 
     async def rename(self, names: Mapping[str, str]) -> None:
         """Uplinks have other names: old to new. What is confirmed stays confirmed."""
-        renamed = self.ledger.renamed(names)
-        if renamed.confirmed != self.ledger.confirmed:
-            await self._keep(renamed)
+        if self.ledger.renamed(names).confirmed != self.ledger.confirmed:
+            await self._keep(lambda ledger: ledger.renamed(names))
 
-    async def _keep(self, ledger: Ledger) -> str:
-        """Put `ledger` in force and on the disk; words when it could not be stored."""
-        self.ledger = ledger
+    async def _keep(self, change: Callable[[Ledger], Ledger]) -> str:
+        """Put a change in force and on the disk; words when it could not be stored. While others are tried
+        out, the disk keeps those of before, with the same change."""
+        self.ledger = stays = change(self.ledger)
+        if self._before is not None:
+            self._before = stays = change(self._before)
         trouble = ""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, ledger)
+            await asyncio.get_running_loop().run_in_executor(self._writer, save, self._state, stays)
         except DoorError as error:
             trouble = f" It could not be stored, and counts until the next start: {error}."
-        self._tell(ledger)
+        self._tell(self.ledger)
         return trouble
 
 

@@ -447,15 +447,16 @@ class Keeper:
             why=tried.why,
             differences=len(tried.differences),
             text=tried.text,
+            confirmations=tried.confirmations,
         )
         try:
-            if tried.confirmations is not None:
-                await self._work(self._doors.addresses.keep())
             await self._disk(self._doors.disk.keep, revision)
         except DoorError as error:
             self._trial.receive(trial.NotStored(), self._clock())
             reply(_refusal(error))
             return
+        if tried.confirmations is not None:
+            self._doors.addresses.keep()
         self._text, self._settings, self._origin, self._tried = tried.text, tried.settings, "owner", None
         kept = self._trial.receive(trial.Stored(number), self._clock())
         await self._disk(self._doors.disk.forget_trial)

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway import schema
 from gateway.errors import DoorError, SettingsError
-from gateway.settings import start, store
+from gateway.settings import confirmations, start, store
 from gateway.settings.books import Revision
 from gateway.settings.start import AddEntry, CopyFile, DropEntry, Entry, Found, OpenVault, Step
 
@@ -58,7 +58,8 @@ class Shelf:
                 entry = Revision(revision=revision, at=at, who=who, why="", differences=0, text=begun.text)
                 self._add(entry)
             case CopyFile():
-                store.write(self.state / store.GOOD_COPY, begun.text.encode(), scrub=True)
+                confirmed = next((one for one in self.revisions() if one.text == begun.text), None)
+                self._follow(begun.text.encode(), confirmed.confirmations if confirmed else None)
             case OpenVault():
                 pass  # not of the disk
 
@@ -84,8 +85,14 @@ class Shelf:
             raise
         # The owner's file counts from here on: what fails now is put right by the next start.
         with contextlib.suppress(DoorError):
-            store.write(self.state / store.GOOD_COPY, data, scrub=True)
+            self._follow(data, revision.confirmations)
         self._prune()
+
+    def _follow(self, data: bytes, confirmed: bytes | None) -> None:
+        """What comes after the owner's file; the copy last, which says that all is done."""
+        if confirmed is not None:
+            store.write(self.state / confirmations.FILE, confirmed)
+        store.write(self.state / store.GOOD_COPY, data, scrub=True)
 
     def _save_refused(self) -> None:
         """An owner's edit that was refused is not lost when a sound file takes its place."""

@@ -118,7 +118,7 @@ class FakeAddresses:
     def return_to_kept(self) -> None:
         self.in_force = self.on_disk
 
-    async def keep(self) -> None:
+    def keep(self) -> None:
         self.on_disk = self.in_force
 
 
@@ -462,9 +462,8 @@ def test_presence_password_and_decommissioning(tmp_path: Path) -> None:
 def test_a_box_without_a_button_takes_a_shell_for_presence(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         assert (await stage.done(AskPresence(why="x"), "ctl")).data["proof"]
-        pending = stage.post(AskPresence(why="y"), "web")
-        await stage.ask(GetTrial())
-        assert not pending.done(), "the page is not at the box"
+        refused = await stage.refused(AskPresence(why="y"), "web")
+        assert "no button" in refused, "the page is not at the box, and is told so at once"
 
     play(tmp_path, scene, button=False)
 

@@ -14,7 +14,7 @@ from gateway.settings.keys import Keys
 from gateway.settings.passwords import Passwords
 from gateway.settings.vault import Vault
 from tests.settings.cuts import WAYS, Call, Disk, Way, trace
-from tests.settings.writers import Paths, open_again, prepare, text
+from tests.settings.writers import BROUGHT, Paths, open_again, prepare, text
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +110,16 @@ def _kept(paths: Paths, promised: list[str]) -> list[str]:
     return faults + [f"lost: the history has no revision {n}" for n in sorted(missing)]
 
 
+def _imported(paths: Paths, promised: list[str]) -> list[str]:
+    """After a backup: its settings with its confirmations, or the old ones with theirs."""
+    faults = _kept(paths, promised)
+    ledger = paths.state / "confirmations.json"
+    brought = ledger.exists() and ledger.read_bytes() == BROUGHT
+    if brought != (paths.file.read_text() == text(2)):
+        faults.append(f"half: confirmations {'came' if brought else 'did not come'} with the settings")
+    return faults
+
+
 def _begun(paths: Paths, promised: list[str]) -> list[str]:
     """After the very first settings: they, or nothing, but nothing only before they were promised."""
     opened = open_again(paths)
@@ -165,6 +175,7 @@ def _gone(paths: Paths, promised: list[str]) -> list[str]:
 
 JUDGES: dict[str, Judge] = {
     "save": _kept,
+    "backup": _imported,
     "seal": _sealed,
     "reset": _healed,
     "decommission": _gone,

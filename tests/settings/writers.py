@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from gateway.opening import Opened, open_box
 from gateway.settings.books import Revision, Snapshot
 from gateway.settings.errands import Errand, Open, Places, Seal
@@ -24,6 +26,7 @@ from tests.settings.cuts import ACKNOWLEDGED
 
 EXAMPLE = (Path(__file__).parent.parent / "example.toml").read_text()
 CHANGES = 8
+BROUGHT = b'{"version": 1, "confirmed": []}'
 
 
 def text(number: int) -> str:
@@ -105,6 +108,14 @@ def save(places: Paths) -> None:
         places.shelf.forget_trial()
 
 
+def backup(places: Paths) -> None:
+    """A backup that brings confirmations with it."""
+    places.shelf.note_trial("anna", text(2))
+    places.shelf.keep(msgspec.structs.replace(_revision(2), confirmations=BROUGHT))
+    promise(2)
+    places.shelf.forget_trial()
+
+
 def first(places: Paths) -> None:
     """The very first settings of a box."""
     places.shelf.note_trial("anna", text(1))
@@ -176,7 +187,17 @@ def bad_no_folder_fsync(places: Paths) -> None:
 
 WRITERS = {
     writer.__name__: writer
-    for writer in (save, first, seal, reset, decommission, bad_open_w, bad_no_fsync, bad_no_folder_fsync)
+    for writer in (
+        save,
+        backup,
+        first,
+        seal,
+        reset,
+        decommission,
+        bad_open_w,
+        bad_no_fsync,
+        bad_no_folder_fsync,
+    )
 }
 
 if __name__ == "__main__":
