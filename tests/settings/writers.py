@@ -185,20 +185,9 @@ def bad_no_folder_fsync(places: Paths) -> None:
         promise(number)
 
 
-WRITERS = {
-    writer.__name__: writer
-    for writer in (
-        save,
-        backup,
-        first,
-        seal,
-        reset,
-        decommission,
-        bad_open_w,
-        bad_no_fsync,
-        bad_no_folder_fsync,
-    )
-}
+_GOOD = (save, backup, first, seal, reset, decommission)
+_BAD = (bad_open_w, bad_no_fsync, bad_no_folder_fsync)
+WRITERS = {writer.__name__: writer for writer in (*_GOOD, *_BAD)}
 
 if __name__ == "__main__":
     WRITERS[sys.argv[1]](Paths(Path(sys.argv[2])))
