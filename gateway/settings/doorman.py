@@ -56,6 +56,15 @@ class Doorman:
     def ask(self, verb: AskPresence, role: str, reply: Reply) -> None:
         """Somebody wants to show that he is at the box; answered when that is known."""
         now, ticket = self._clock(), next(self._tickets)
+        if role != "ctl" and not self._world.has_button() and now >= self._open_until:
+            reply(
+                Refused(
+                    what="this box has no button that works",
+                    where="button",
+                    remedy="Do it in a terminal on it instead; for the password: gatewayctl password",
+                )
+            )
+            return
         self._waiting[ticket] = reply
         self._settle(self._presence.receive(access.Asked(ticket, verb.why), now))
         if ticket in self._waiting and role == "ctl" and not self._world.has_button():
