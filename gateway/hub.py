@@ -28,6 +28,7 @@ from gateway.messages import (
     CallMoved,
     CallsNow,
     CallsReady,
+    Changed,
     ConfirmAddress,
     ConfirmResult,
     Done,
@@ -230,6 +231,8 @@ class Hub:
         self._numbers = count(1)
         self._forwards: dict[int, _Forward] = {}
         self._followers: set[Peer] = set()
+        self._watchers: set[Peer] = set()
+        self._seen: object = None
         self._confirming: set[str] = set()
 
     async def run(self) -> Never:
@@ -301,6 +304,10 @@ class Hub:
             log.info("%s %s", status.verdict, status.action, extra={"lamp": status.lamp})
         self._told(status.verdict)
         self._shown(status)
+        if self._watchers and (seen := _without_figures(status)) != self._seen:
+            self._seen = seen
+            for peer in list(self._watchers):
+                self._sockets.send(peer, Changed())
         if self._past is not None:
             self._past.look(status)
 
@@ -337,6 +344,7 @@ class Hub:
 
     def _gone(self, peer: Peer, why: str) -> None:
         self._followers.discard(peer)
+        self._watchers.discard(peer)
         if peer == self._calls:
             self._calls = None
             self._forget_calls(f"the calls process left: {why}")
@@ -445,6 +453,8 @@ class Hub:
                     reply(StatusNow(status=self.status()))
                 case Follow():
                     self._followers.add(peer)
+                    if verb.changes:
+                        self._watchers.add(peer)
                     reply(Done(text="Following."))
                 case UseUplink():
                     reply(Done(text=self._uplinks.use(verb.uplink)))
@@ -555,6 +565,19 @@ class Hub:
             self._past.happened(event)
         for peer in list(self._followers):
             self._sockets.send(peer, event)
+
+
+def _without_figures(status: Status) -> object:
+    """What a look at it would show, but for what is measured anew at every moment."""
+    uplinks = [
+        (u.name, u.state, u.sentence, u.address, u.public_address, u.observed_address, u.confirmed_at)
+        for u in status.uplinks
+    ]
+    calls = [(c.call, c.phone, c.state, c.remote, c.uplink, c.moves) for c in status.calls]
+    return (
+        *(status.verdict, status.action, status.lamp, status.active_uplink, status.internet_uplink),
+        *(status.calls_process, status.guard, status.settings, uplinks, calls, status.phones),
+    )
 
 
 def _notes(kept: SettingsStatus) -> tuple[Note, ...]:

@@ -71,6 +71,8 @@ class IncomingRule(Frozen, frozen=True, kw_only=True):
     number: str
     phones: tuple[str, ...]
     when_busy: Literal["ring_free", "call_waiting", "busy"] = "ring_free"
+    ring: Literal["all", "in_order"] = "all"
+    ring_s: int = 60
 
 
 class PhonePlan(Frozen, frozen=True, kw_only=True):
@@ -108,6 +110,27 @@ class DiallingPlan(Frozen, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ()
 
 
+class CallingPlan(Frozen, frozen=True, kw_only=True):
+    """What may be dialled; the words are those of the settings. `countries`: besides the box's own."""
+
+    countries: tuple[str, ...] = ()
+    all_countries: bool = False
+    types: tuple[str, ...] = ("fixed", "mobile", "toll_free")
+    parallel_calls: int = 8
+    calls_per_hour: int = 120
+    minutes_per_day: int = 1200
+    longest_call_min: int = 240
+    hours: tuple[str, ...] = ()
+    pin: str = ""
+
+
+class HelpPlan(Frozen, frozen=True, kw_only=True):
+    """Calls for help: numbers beside those of the country, and the address that the service is to be told."""
+
+    numbers: tuple[str, ...] = ()
+    address: str = ""
+
+
 class TrunkPlan(Message, frozen=True, kw_only=True):
     """Everything that the calls process needs to know of the trunk, resolved: it never asks DNS itself."""
 
@@ -128,6 +151,11 @@ class TrunkPlan(Message, frozen=True, kw_only=True):
     incoming: tuple[IncomingRule, ...]
     phones: tuple[PhonePlan, ...]
     dialling: DiallingPlan = DiallingPlan()
+    calling: CallingPlan = CallingPlan()
+    help: HelpPlan = HelpPlan()
+    sources: tuple[str, ...] = ()
+    """Networks beside the provider's from which calls by SIP URI are taken."""
+    time_zone: str = ""
     sip_port: int
     rtp_ports: tuple[int, int]
     recordings: str
@@ -201,6 +229,24 @@ class EmergencyCalls(Message, frozen=True, kw_only=True):
     calls: int
 
 
+class HelpCalled(Message, frozen=True, kw_only=True):
+    """A phone calls for help. `ended`: the call that made room for it (0: none had to)."""
+
+    call: int
+    phone: str
+    number: str
+    ended: int = 0
+
+
+class CallBlocked(Message, frozen=True, kw_only=True):
+    """The calling rules refused or ended a call. `why`: a sentence without its end."""
+
+    phone: str
+    number: str
+    why: str
+    call: int = 0
+
+
 class AddressRefused(Message, frozen=True, kw_only=True):
     """The provider refused `uplink` (401, 403 or 407) and took the same call from `taken_from`: the address
     of `uplink` is not authorised any more."""
@@ -242,7 +288,9 @@ class GetStatus(Message, frozen=True, kw_only=True):
 
 
 class Follow(Message, frozen=True, kw_only=True):
-    """Ask for every Event from now on, until the client leaves."""
+    """Ask for every Event from now on, until the client leaves; with `changes`, for Changed as well."""
+
+    changes: bool = False
 
 
 class UseUplink(Message, frozen=True, kw_only=True):
@@ -359,7 +407,22 @@ class StatusNow(Message, frozen=True, kw_only=True):
 
 
 EventKind = Literal[
-    "uplink", "switch", "call", "moved", "confirm", "trunk", "process", "settings", "guard", "system"
+    "uplink",
+    "switch",
+    "call",
+    "moved",
+    "confirm",
+    "trunk",
+    "process",
+    "settings",
+    "guard",
+    "system",
+    "phone",  # one is gone or back
+    "fraud",  # a call was stopped by the calling rules
+    "emergency",  # a call for help
+    "reset",
+    "update",
+    "rehearsal",
 ]
 
 
@@ -371,6 +434,10 @@ class Event(Message, frozen=True, kw_only=True):
     text: str
     uplink: str = ""
     call: int = 0
+
+
+class Changed(Message, frozen=True, kw_only=True):
+    """The status is another one than before, figures of quality aside: a client that shows it asks again."""
 
 
 Verb = (
@@ -403,11 +470,13 @@ FromCalls = (
     | CallMoved
     | CallEnded
     | EmergencyCalls
+    | HelpCalled
+    | CallBlocked
     | AddressRefused
     | AudioMissing
     | ConfirmResult
 )
-AnyMessage = Verb | Reply | FromDaemon | FromCalls | Event
+AnyMessage = Verb | Reply | FromDaemon | FromCalls | Event | Changed
 
 
 class Envelope(Frozen, frozen=True, kw_only=True):

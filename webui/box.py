@@ -53,7 +53,7 @@ class Box:
     def events(self, patience_s: float) -> Iterator[AnyMessage | None]:
         """What happens, as it happens; None: nothing did for `patience_s`. Raises GoneError at the end."""
         with Client(self._path) as client:
-            client.request(Follow(), ANSWER_S)
+            client.request(Follow(changes=True), ANSWER_S)
             while True:
                 heard = client.heard(patience_s)
                 yield from heard

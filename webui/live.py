@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.errors import GatewayError
-from gateway.messages import Event
+from gateway.messages import Changed, Event
 from webui.box import Box
 
 MOST_PAGES: Final = 24
@@ -97,6 +97,8 @@ class Hub:
                     if isinstance(event, Event):
                         told = ("at", "kind", "text", "uplink", "call")
                         self.tell("event", {name: getattr(event, name) for name in told})
+                    elif isinstance(event, Changed):
+                        self.tell("changed", {})
             except GatewayError:
                 if there:
                     self.tell("gone", {})

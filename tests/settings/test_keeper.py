@@ -118,7 +118,7 @@ class FakeAddresses:
     def return_to_kept(self) -> None:
         self.in_force = self.on_disk
 
-    def keep(self) -> None:
+    async def keep(self) -> None:
         self.on_disk = self.in_force
 
 

@@ -46,6 +46,7 @@
       }
       soon("event");
     });
+    stream.addEventListener("changed", () => soon("event"));
     for (const name of ["back", "gone"]) stream.addEventListener(name, () => soon(name));
     stream.onerror = () => { if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(listen, 5000); } };
   };
