@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.errors import GatewayError
 from gateway.inbox import Inbox, Post
@@ -24,6 +24,8 @@ from gateway.phones.sockets import Audio, Hardware, Socket, Sockets
 log = logging.getLogger(__name__)
 
 
+DIAL_TONES: Final = frozenset({"dial", "second", "stutter"})
+"""The names of sounds.py's files end so."""
 OpenPorts = Callable[[Post[FromCard], str, str, Mapping[int, PortSetup]], Slic]
 
 
@@ -61,6 +63,8 @@ class AnalogPhones:
         self._sockets: Sockets | None = None
         self._wanted: dict[str, WantedPort] = {}
         self._audio: Earpieces | None = None
+        self._tones: dict[str, Tone | None] = {}
+        self._receivers: dict[str, DtmfReceiver] = {}
         self._there = asyncio.Event()
 
     def want(self, wanted: Mapping[str, WantedPort], audio: Earpieces, directory: Path) -> None:
@@ -98,12 +102,22 @@ class AnalogPhones:
             if isinstance(said.event, OffHook | OnHook):
                 self._audio.listen(said.phone, isinstance(said.event, OffHook))
 
+    def hears(self, phone: str, paths: tuple[str, ...]) -> None:
+        """These files are played into a phone: through dial tone, its keys are heard all the same."""
+        if phone not in self._wanted:
+            return
+        # tone-DE-dial.wav: it is the country of the file that counts, not the phone's.
+        names = [Path(path).stem.split("-", 2) for path in paths]
+        dial = next((name[1] for name in names if name[0] == "tone" and name[-1] in DIAL_TONES), None)
+        country = profile(dial) if dial else None
+        self._tones[phone] = Tone("dial", country.dial.steps + country.stutter.steps) if country else None
+        if (receiver := self._receivers.get(phone)) is not None:
+            receiver.playing(self._tones[phone])
+
     def listener(self, phone: str) -> DtmfReceiver:
-        """What hears the keys of a phone, deaf to its country's dial tones. Safe from any thread."""
-        receiver = DtmfReceiver()
-        if (wanted := self._wanted.get(phone)) is not None:
-            country = wanted.profile
-            receiver.playing(Tone("dial tones", country.dial.steps + country.stutter.steps))
+        """What hears the keys of a phone, from now on. Safe from any thread."""
+        receiver = self._receivers[phone] = DtmfReceiver()
+        receiver.playing(self._tones.get(phone))
         return receiver
 
     async def run(self) -> None:

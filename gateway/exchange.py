@@ -48,6 +48,22 @@ _Event = LinkEvent | v.Event | quiet.Quiet | quiet.Heard | FromPhone
 _OF_PHONES = (m.Dial, m.Lift, m.Press, m.Flash, m.Answer, m.HangUp, m.Hold, m.SendDigits, m.PlayFile)
 
 
+class _HearingEars(Ears):
+    """Ears whose phones are listened to: who hears their keys is told what they hear."""
+
+    def __init__(self, engine: v.Engine, analog: AnalogPhones) -> None:
+        super().__init__(engine)
+        self._analog = analog
+
+    def play_into(self, end: str, paths: tuple[str, ...], loop: bool) -> None:
+        self._analog.hears(end, paths)
+        super().play_into(end, paths, loop)
+
+    def hush(self, end: str) -> None:
+        self._analog.hears(end, ())
+        super().hush(end)
+
+
 class Exchange:
     """Everything of the calls process, for one life of its engine."""
 
@@ -177,7 +193,9 @@ class Exchange:
         self._engine = Engine(self._inbox.post, options, self.analog.listener)
         self._engine.start()
         sounds = self._sounds_of(plan)
-        self._desk = Desk(Ears(self._engine), sounds, addresses, kept=Kept(Path(plan.recordings)))
+        self._desk = Desk(
+            _HearingEars(self._engine, self.analog), sounds, addresses, kept=Kept(Path(plan.recordings))
+        )
         self._trunk = Trunk(plan, self._engine, self._desk, self._send)
         self._desk.connect(self._trunk, self._trunk.publish)
         self._desk.replan(plan.phones, plan.dialling, sounds)

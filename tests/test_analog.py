@@ -112,9 +112,11 @@ def test_a_listener_hears_through_its_countrys_dial_tone(tmp_path: Path) -> None
         for hz in (425, 400):
             n = np.arange(len(line))
             line = line + sounds.peak(-10) * np.sin(2 * np.pi * hz * n / 8000)
+        box.phones.hears("desk", ("/run/tone-DE-stutter.wav",))
         listener = box.phones.listener("desk")
         heard = [e for at, frame in sounds.frames(sounds.pcm(line)) for e in listener.feed(frame, at)]
         assert [event.key for event in heard if isinstance(event, Digit)] == ["7"]
+        box.phones.hears("nobody", ())
         box.phones.listener("nobody").close()
 
     asyncio.run(script())

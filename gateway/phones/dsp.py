@@ -83,6 +83,11 @@ def load() -> None:
     _library()
 
 
+@cache
+def _remover(freqs_hz: tuple[float, ...]) -> ToneRemover:
+    return ToneRemover(freqs_hz)
+
+
 class _Pairs:
     """The second judge of DTMF: looks at 30 ms every 10 ms, and sees pairs with much twist and noise that
     spandsp's blocks of 12.75 ms miss. The sums are made in C."""
@@ -148,6 +153,7 @@ class DtmfReceiver:
         self._lib.dtmf_rx_parms(self._state, 1, TWIST_DB, TWIST_DB, THRESHOLD_DBM0)
         self._pairs = _Pairs()
         self._presses = Presses()
+        self._wish: tuple[ToneRemover | None] | None = None
         self._remover: ToneRemover | None = None
         self._lingers = 0
         self._rest: array[int] = array("h")
@@ -155,15 +161,25 @@ class DtmfReceiver:
         self._digits = (c_char * 129)()
 
     def playing(self, tone: Tone | None) -> None:
-        """What the box plays into this phone: the receiver is made deaf to it. None: nothing any more."""
-        if tone is not None:
-            self._remover = ToneRemover(frequencies(tone))
-            self._lingers = -1
+        """What the box plays into this phone: the receiver is made deaf to it. None: nothing any more.
+
+        Safe from another thread than the one that feeds. Not for ever: what is taken out of speech makes some
+        of it look like digits (four in an hour).
+        """
+        self._wish = (None if tone is None else _remover(frequencies(tone)),)
+
+    def _follow_wish(self) -> None:
+        if self._wish is None:
+            return
+        (remover,), self._wish = self._wish, None
+        if remover is not None:
+            self._remover, self._lingers = remover, -1
         elif self._remover is not None and self._lingers < 0:
             self._lingers = LINGERS_BLOCKS
 
     def feed(self, samples: "array[int]", at_s: float) -> list[DigitBegan | Digit]:
         """What was dialled in these samples, the last of which was heard at `at_s`."""
+        self._follow_wish()
         self._rest += samples
         heard: list[DigitBegan | Digit] = []
         while len(self._rest) >= BLOCK:

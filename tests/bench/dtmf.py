@@ -141,9 +141,6 @@ def _speech(wanted_s: float, luck: np.random.Generator) -> tuple[float, float, i
             continue
         said += sounds.white(len(said), sounds.power(said), float(luck.uniform(10, 40)), luck)
         receiver = DtmfReceiver()
-        country = profile(str(luck.choice(known())))
-        # As in the product: the tones of the line's country are taken out all the time.
-        receiver.playing(Tone("dial tones", country.dial.steps + country.stutter.steps))
         began = time.process_time()
         for at_s, frame in sounds.frames(sounds.pcm(said)):
             false += len(sounds.keys(receiver.feed(frame, at_s)))
