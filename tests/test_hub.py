@@ -10,6 +10,7 @@ import pytest
 
 from gateway import control, hub
 from gateway import link as links
+from gateway.changes import GetSettings
 from gateway.control import Sockets
 from gateway.hub import Hub, HubEvent, PlanChanged, UplinksChanged
 from gateway.inbox import Inbox
@@ -367,3 +368,24 @@ def test_plans_go_to_calls_only_because_they_hold_a_password(tmp_path: Path) -> 
                     assert not isinstance(envelope.body, TrunkPlan)
 
     play(tmp_path, scene)
+
+
+def test_without_a_keeper_changes_are_refused_in_words(tmp_path: Path) -> None:
+    async def scene(stage: Stage, tasks: asyncio.TaskGroup) -> None:
+        answer = await stage.ask(GetSettings())
+        assert isinstance(answer, Refused) and answer.where == "settings"
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Call 1 to +442079460001 ended", "Call 1 to +4420…01 ended"),
+        ('default_caller_id = "443069990100"', 'default_caller_id = "4430…00"'),
+        ("203.0.113.2/30 and 2001:db8:1234567::1", "203.0.113.2/30 and 2001:db8:1234567::1"),
+        ("at 1800000000.125 in 2026", "at 1800000000.125 in 2026"),
+    ],
+)
+def test_numbers_are_masked_for_whoever_helps(text: str, shown: str) -> None:
+    assert hub.masked(text) == shown
