@@ -2,7 +2,7 @@
 answer; tables decide, doors act, and what cannot be put back in order ends the process (law 20): a start
 knows how.
 
-The loop of the settings room.
+The loop of the settings room, long for its many verbs.
 """
 
 import asyncio
