@@ -1,15 +1,16 @@
 """An owner at the command line: the real daemon as a process, gatewayctl as another, and a spare box."""
 
+import contextlib
+import io
 import json
-import queue
-import socket
-import threading
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway import ctl
 from gateway.changes import GetTrial, TrialNow
 from gateway.client import Client
 from tests.ctl.terminal import Terminal
@@ -19,31 +20,16 @@ PASSPHRASE = "correct horse battery staple"
 
 
 class Owner(Box):
-    """A box, and its owner's commands. What the daemon tells systemd is read all the time, as systemd does:
-    a daemon that is not listened to waits."""
+    """A box, and its owner's commands: in this process, for a start of each would take most of the time."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self._told: queue.Queue[str] = queue.Queue()
-        self.notify.settimeout(None)
-        self._listening = True
-        self._listener = threading.Thread(target=self._listen)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        while self._listening:
-            self._told.put(self.notify.recv(4096).decode())
-
-    def hear(self, wanted: str) -> None:
-        while wanted not in self._told.get(timeout=30):
-            pass
-
-    def close(self) -> None:
-        self._listening = False
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self.notify.getsockname())
-        self._listener.join(10)
-        super().close()
+    def ctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = ctl.main(["--run", str(self.run), *words])
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     def says(self, *words: str) -> str:
         """Done: what it printed."""
