@@ -9,86 +9,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from gateway import messages as m
 from gateway.errors import RefusedError
 from gateway.phones import callside as c
 from gateway.phones import model as h
-from gateway.phones.digits import CODES, CodeName, DialPlan, Weight
+from gateway.phones.digits import CODES, CodeName, DialPlan
+from gateway.phones.hands import Hands
 from gateway.phones.inside import Effect, InsideCalls, Join, ToPhone
 from gateway.phones.line import Event, Line, Options
 from gateway.phones.spoken import box_state
+from gateway.phones.station import Audio, Calls, Hardware, Kept, Sounds, Station
 from gateway.status import PhoneView
 
 RECALL_S = 45.0
 """A call that was handed to a phone which nobody lifts comes back after so long."""
-
-
-class Calls(Protocol):
-    """The calls room, as the phones use it. A call is known by the number that `new_call` gave."""
-
-    def new_call(self) -> int: ...
-    def weigh(self, digits: str) -> Weight: ...
-    def place(self, call: int, phone: str, digits: str, *, hidden: bool, pin: str) -> m.Done: ...
-    def take(self, call: int, phone: str) -> None: ...
-    def drop(self, call: int, code: int) -> None: ...
-    def hold(self, call: int, on: bool) -> None: ...
-    def give(self, call: int, phone: str) -> None: ...
-    def send(self, call: int, keys: str) -> None: ...
-
-
-class Audio(Protocol):
-    """The engine's ends, as the phones use them: one for each phone, by its name."""
-
-    def open_files(self, end: str, play: str, record: str) -> None: ...
-    def open_device(self, end: str, capture: str, playback: str) -> None: ...
-    def record(self, end: str, path: str) -> None: ...
-    def play(self, end: str, path: str) -> None: ...
-    def play_into(self, end: str, paths: tuple[str, ...], loop: bool) -> None: ...
-    def hush(self, end: str) -> None: ...
-    def mute(self, end: str, on: bool) -> None: ...
-    def mix(self, end: str, on: bool) -> None: ...
-    def link(self, end: str, other: str, on: bool) -> None: ...
-    def hold_with(self, path: str) -> None: ...
-    def close(self, end: str) -> None: ...
-
-
-class Hardware(Protocol):
-    """A phone's door: it is told what to show and when to ring; what its user does comes as FromPhone."""
-
-    def do(self, action: h.Action) -> None: ...
-
-
-class Sounds(Protocol):
-    """Files of tones and prompts."""
-
-    def tone(self, name: c.ToneName, country: str = "") -> tuple[str, bool]: ...
-    def prompts(self, names: tuple[str, ...]) -> tuple[str, ...]: ...
-    def cadence(self, ring: c.RingName, country: str = "") -> h.RingCadence: ...
-
-
-class Kept(Protocol):
-    """What users have set by star codes, over restarts."""
-
-    def get(self, phone: str, name: str) -> str: ...
-    def put(self, phone: str, name: str, value: str) -> None: ...
-
-
-@dataclass(slots=True)
-class Station:
-    """One phone. `device`: its sound, when it is hardware; `by_word`: lifted by a verb, so that it is put
-    down by itself; `hears` and `remote` are for people; `answer`: what its last Place gave."""
-
-    plan: m.PhonePlan
-    line: Line
-    hardware: Hardware | None = None
-    device: h.AudioDevice | None = None
-    by_word: bool = False
-    recorded: bool = False
-    hears: str = ""
-    remote: str = ""
-    answer: m.Done | RefusedError | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +70,7 @@ class Desk:
         self._wall = wall
         self._calls: Calls | None = None
         self._stations: dict[str, Station] = {}
+        self._hands = Hands(self._stations, audio, self._say, clock)
         self._inside = InsideCalls()
         self._books = _Books()
         self._dialling = m.DiallingPlan()
@@ -320,132 +256,9 @@ class Desk:
                 self._tell(name, event)
         self._work()
 
-    # --- verbs of people --------------------------------------------------------------------------
-
     def verb(self, verb: m.Verb) -> m.Done:
         """Do what a person asked of a phone. Raises RefusedError in words; then nothing was done."""
-        match verb:
-            case m.Dial(phone=phone, digits=digits):
-                return self._dial(phone, digits)
-            case m.Lift(phone=phone):
-                return self._lift(phone)
-            case m.Press(phone=phone, keys=keys):
-                return self._press(phone, keys)
-            case m.Flash(phone=phone):
-                self._in_hand(phone)
-                self._say(phone, h.Flash(self._clock()))
-                return self._done(phone, f"{phone} pressed R")
-            case m.Answer(phone=phone):
-                return self._answer(phone)
-            case m.HangUp(phone=phone):
-                return self._hang_up(phone)
-            case m.Hold(phone=phone, on=on):
-                self._in_call(phone)
-                self._say(phone, c.HoldKey(on))
-                return m.Done(text=f"The call of {phone} is {'on hold' if on else 'taken back'}.")
-            case m.SendDigits(phone=phone, digits=digits):
-                self._in_call(phone)
-                for key in digits:
-                    self._say(phone, h.Digit(key, "keypad", self._clock()))
-                return m.Done(text=f"Sent {digits}.")
-            case m.PlayFile(phone=phone, path=path):
-                self._in_call(phone)
-                self._audio.play(phone, path)
-                return m.Done(text=f"{phone} speaks {path.rpartition('/')[2]}.")
-            case _:
-                raise RefusedError(
-                    f"{type(verb).__name__} is not for phones", where="phones", remedy="Ask the daemon"
-                )
-
-    def _dial(self, phone: str, digits: str) -> m.Done:
-        station = self._by_hand(phone)
-        if station.line.calls:
-            raise RefusedError(
-                f"{phone} is in a call", where=phone, remedy="Hang up first, or use another phone"
-            )
-        if station.line.state not in ("idle", "gone"):
-            self._say(phone, h.OnHook(self._clock()))
-        station.by_word, station.answer = True, None
-        self._say(phone, c.DialAll(digits))
-        return self._done(phone, f"{phone} dialled {digits}")
-
-    def _lift(self, phone: str) -> m.Done:
-        self._by_hand(phone)
-        self._say(phone, h.OffHook(self._clock()))
-        return self._done(phone, f"{phone} is lifted")
-
-    def _press(self, phone: str, keys: str) -> m.Done:
-        if not keys or any(key not in h.KEYS for key in keys):
-            raise RefusedError(f"{keys} are no keys", where=phone, remedy=f"Press keys of {h.KEYS}")
-        station = self._in_hand(phone)
-        station.answer = None
-        for key in keys:
-            self._say(phone, h.Digit(key, "keypad", self._clock()))
-        return self._done(phone, f"{phone} pressed {keys}")
-
-    def _answer(self, phone: str) -> m.Done:
-        station = self._by_hand(phone)
-        line = station.line
-        if line.waiting is None and line.state != "ringing":
-            raise RefusedError(f"{phone} does not ring", where=phone, remedy="Wait for a call, or dial")
-        call, remote = line.calls[-1], station.remote
-        if line.state == "ringing":
-            station.by_word = True
-            self._say(phone, h.OffHook(self._clock()))
-        else:
-            self._say(phone, h.Flash(self._clock()))
-            if line.state == "menu":
-                self._say(phone, h.Digit("2", "keypad", self._clock()))
-        return m.Done(text=f"{phone} took the call from {remote}.", data={"call": call})
-
-    def _hang_up(self, phone: str) -> m.Done:
-        line = self._station(phone).line
-        if not line.ear.open and not line.calls:
-            raise RefusedError(f"{phone} is in no call", where=phone, remedy="Dial or answer first")
-        event: Event = h.OnHook(self._clock()) if line.ear.open else c.Refuse()
-        self._say(phone, event)
-        return m.Done(text=f"{phone} hung up.")
-
-    def _done(self, phone: str, text: str) -> m.Done:
-        station = self._stations[phone]
-        answer, station.answer = station.answer, None
-        if isinstance(answer, RefusedError) and not station.line.ear.open:
-            raise answer
-        if isinstance(answer, m.Done):
-            return answer
-        hears = f"; it hears {station.hears}" if station.hears else ""
-        return m.Done(text=f"{text}{hears}.", data={"state": station.line.shown, "hears": station.hears})
-
-    def _station(self, phone: str) -> Station:
-        if phone not in self._stations:
-            known = ", ".join(sorted(self._stations)) or "none"
-            raise RefusedError(f"there is no phone {phone}", where="phones", remedy=f"Phones here: {known}")
-        return self._stations[phone]
-
-    def _by_hand(self, phone: str) -> Station:
-        """A phone whose handset may be lifted from here: an analog one has a hand of its own."""
-        station = self._station(phone)
-        if station.plan.kind == "analog":
-            raise RefusedError(
-                f"{phone} has a handset of its own",
-                where=phone,
-                remedy="Lift it by hand, or use another phone",
-            )
-        if station.line.state == "gone":
-            raise RefusedError(f"{phone} is not plugged in", where=phone, remedy="Plug it in")
-        return station
-
-    def _in_hand(self, phone: str) -> Station:
-        station = self._station(phone)
-        if not station.line.ear.open:
-            raise RefusedError(f"{phone} is on the hook", where=phone, remedy=f"gatewayctl lift {phone}")
-        return station
-
-    def _in_call(self, phone: str) -> Station:
-        station = self._station(phone)
-        if station.line.active is None:
-            raise RefusedError(f"{phone} is in no call", where=phone, remedy="Dial or answer first")
-        return station
+        return self._hands.verb(verb)
 
     def _say(self, phone: str, event: Event) -> None:
         self._tell(phone, event)
