@@ -89,7 +89,7 @@ def boot(
         raise SystemExit("QEMU is missing: apt-get install --no-install-recommends qemu-system-x86")
     place = ROOT / "build" / "vm"
     place.mkdir(parents=True, exist_ok=True)
-    initrd = place / f"initrd.{os.getpid()}"
+    initrd, words = place / f"initrd.{os.getpid()}", place / f"kernel.{os.getpid()}.log"
     environment = f"PATH={os.environ['PATH']} HOME=/root LC_ALL=C.UTF-8 STEADYLINE_VM=1"
     whole = (
         f"cd {shlex.quote(str(ROOT))}; {environment} {command}; echo {MARK} $?; sync; exec busybox reboot -f"
@@ -103,7 +103,7 @@ def boot(
         "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
         "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=out",
-        "-chardev", "stdio,id=out,signal=off", "-serial", f"file:{place / 'kernel.log'}",
+        "-chardev", "stdio,id=out,signal=off", "-serial", f"file:{words}",
     ]  # fmt: skip
     code: int | None = None
     machine = subprocess.Popen(
@@ -124,10 +124,10 @@ def boot(
         machine.kill()
         machine.wait()
         initrd.unlink(missing_ok=True)
+    if code == 0:
+        words.unlink(missing_ok=True)
     if code is None:
-        raise SystemExit(
-            f"the virtual machine ended without a result; its kernel's words: {place / 'kernel.log'}"
-        )
+        raise SystemExit(f"the virtual machine ended without a result; its kernel's words: {words}")
     return code
 
 
