@@ -7,7 +7,8 @@ never waits for anybody. FD is one end of a SOCK_SEQPACKET pair, a JSON list in 
     to it     ["board", TEXT, SOURCE]  once, before all else
               ["port", NUMBER, DIAL, HZ, [the six times of LoopTimes in ms, and lift_settle]]
               ["burst", NUMBER, MS]  ["stop", NUMBER]  ["reverse", NUMBER, ON]  ["power", NUMBER, ON]
-              ["begin"]  ["ping"]
+              ["begin"]  nothing is heard before it
+              ["ping"]
     from it   ["ready"]  ["begun"]  ["pong"]  ["failed", WHAT, WHERE, REMEDY]
               ["heard", NUMBER, KIND, KEY, AT_S]  KIND is the name of a class of model.py
 
@@ -58,6 +59,7 @@ class LineCard:
         self._wires: Wires | None = None
         self._pwm: frozenset[int] = frozenset()
         self._ports: dict[int, Port] = {}
+        self._begun = False
 
     def run(self) -> None:
         """Serve until the other end is gone. Raises OSError when the chip is; RM is low then in any case."""
@@ -78,7 +80,7 @@ class LineCard:
         ready, _, _ = select.select(waits, [], [], timeout)
         if self._wires is not None and self._wires.fileno() in ready:
             for number, edge in self._wires.edges():
-                if number in self._ports:
+                if self._begun and number in self._ports:
                     self._do(number, self._ports[number].receive(edge, edge.at_s))
         now = time.monotonic()
         for number, port in self._ports.items():
@@ -99,7 +101,10 @@ class LineCard:
             case "ping":
                 self._say("pong")
             case "begin":
+                self._begun = True
                 self._say("begun")
+                for number in self._ports:
+                    self._look(number, now)
             case "board":
                 board = parse(*words)
                 self._wires = self._open_wires(board)
@@ -121,9 +126,14 @@ class LineCard:
         port = Port(LoopTimes(*times), dials[0], hz, pwm=number in self._pwm)
         self._ports[number] = port
         self._do(number, port.start())
+        if self._begun:
+            self._look(number, now)
+
+    def _look(self, number: int, now: float) -> None:
+        """A handset that was lifted before anybody listened is lifted now."""
+        assert self._wires is not None
         if self._wires.levels().get(number):
-            # It was lifted before anybody listened.
-            self._do(number, port.receive(Edge(True, now), now))
+            self._do(number, self._ports[number].receive(Edge(True, now), now))
 
     def _do(self, number: int, outputs: list[card.Output]) -> None:
         assert self._wires is not None
