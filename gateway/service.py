@@ -9,22 +9,30 @@ import gc
 import logging
 import os
 import re
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
 try:
-    from systemd import daemon as _daemon
     from systemd import journal as _journal
-except ImportError:  # Debian's python3-systemd is not installed: nothing to tell, nobody to tell it to
-    _daemon = _journal = None
+except ImportError:  # Debian's python3-systemd is not installed
+    _journal = None
 
 Notify = Callable[[str], object]
 
 
 def _notify(state: str) -> object:
-    return _daemon.notify(state) if _daemon else False
+    """sd_notify(3), but for one thing: libsystemd's waits while the other side does not read, and a loop must
+    not. False: it was not sent, and may be tried again."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+        try:
+            sender.sendto(state.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
+        except OSError:
+            return False
+    return True
 
 
 class Service:
@@ -42,15 +50,13 @@ class Service:
     def ready(self) -> None:
         """The process does its work from now on; said once."""
         if not self._ready:
-            self._ready = True
-            self._notify("READY=1")
+            self._ready = self._notify("READY=1") is not False
 
     def status(self, sentence: str) -> None:
         """The line that `systemctl status` shows; repeats are not sent."""
         sentence = " ".join(sentence.split())
-        if sentence != self._said:
+        if sentence != self._said and self._notify(f"STATUS={sentence}") is not False:
             self._said = sentence
-            self._notify(f"STATUS={sentence}")
 
     def watchdog(self) -> None:
         """Feed the watchdog: call it only when all loops are known to be alive."""

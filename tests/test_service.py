@@ -1,6 +1,7 @@
 """What systemd hears: over a list, and over a real datagram socket."""
 
 import asyncio
+import contextlib
 import io
 import logging
 import os
@@ -328,3 +329,34 @@ def test_the_journal_when_stderr_is_it(tmp_path: Path) -> None:
             "gateway", stream=stream, environment={"JOURNAL_STREAM": f"{seen.st_dev}:{seen.st_ino}"}
         )
         assert isinstance(logging.getLogger().handlers[0], JournalHandler)
+
+
+def test_nobody_reads_and_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that do not fit are not waited for; READY and STATUS are said again until they were taken."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listener.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    service = Service()
+    for _ in range(2000):
+        service.watchdog()
+    service.ready()
+    service.status("All is well.")
+    listener.setblocking(False)
+    taken = set(emptied(listener))
+    service.ready()
+    service.status("All is well.")
+    service.status("All is well.")
+    again = list(emptied(listener))
+    listener.close()
+    assert taken == {b"WATCHDOG=1"} and again == [b"READY=1", b"STATUS=All is well."]
+
+
+def emptied(listener: socket.socket) -> Iterator[bytes]:
+    with contextlib.suppress(BlockingIOError):
+        while said := listener.recv(100):
+            yield said
+
+
+def test_without_systemd_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    Service().ready()
