@@ -228,6 +228,12 @@ class Desk:
             self._tell(phone, c.Offered(call, caller))
         self._work()
 
+    def withdraw(self, call: int) -> None:
+        """These phones ring no more for a call that is not over: others do."""
+        for name in self._books.offers.pop(call, set()):
+            self._tell(name, c.Over(call, 487, "cancelled"))
+        self._work()
+
     def ringback(self, call: int, on: bool) -> None:
         """The far end rings, and we are to be heard to say so."""
         self._tell_call(call, c.Ringback(call, on))
@@ -426,6 +432,10 @@ class Desk:
             return
         link = self._inside.get(order.inside)
         to, up = link.other(name), link.up
+        if order.call in self._inside and self._inside.get(order.call).other(name) == to:
+            self._drop(name, order.call, 486)  # two calls between the same two: nobody is left to connect
+            self._drop(name, order.inside, 486)
+            return
         held = self._stations[to].line.holds(order.inside) if to in self._stations else False
         self._effects(self._inside.leave(order.inside, name))
         self._tell(to, c.Became(order.inside, order.call, order.caller, order.call in self._inside))

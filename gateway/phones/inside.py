@@ -115,16 +115,22 @@ class InsideCalls:
     def _match(self, call: int) -> Iterator[Effect]:
         inside = self._calls[call]
         wanted = inside.up and not inside.holders
-        if wanted == inside.joined:
-            return
-        inside.joined = wanted
-        yield Join(inside.caller, inside.callee, wanted)
-        if wanted:
+        if not wanted:
+            yield from self._part(inside)
+        elif not inside.joined:
+            inside.joined = True
+            if sum(self._joins(inside)) == 1:
+                yield Join(inside.caller, inside.callee, True)
             yield ToPhone(inside.caller, c.Sound(call))
             yield ToPhone(inside.callee, c.Sound(call))
 
-    @staticmethod
-    def _part(inside: Inside) -> Iterator[Effect]:
+    def _part(self, inside: Inside) -> Iterator[Effect]:
+        """Two phones may have two calls with each other: they part with the last that joins them."""
         if inside.joined:
             inside.joined = False
-            yield Join(inside.caller, inside.callee, False)
+            if not any(self._joins(inside)):
+                yield Join(inside.caller, inside.callee, False)
+
+    def _joins(self, inside: Inside) -> Iterator[bool]:
+        ends = {inside.caller, inside.callee}
+        return (other.joined for other in self._calls.values() if {other.caller, other.callee} == ends)
