@@ -34,7 +34,8 @@ class House:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(directory / "notify"))
         self._heard = queue.SimpleQueue[str]()
-        threading.Thread(target=self._listen, name="notify", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="notify", daemon=True)
+        self._listener.start()
         self._children: list[subprocess.Popen[str]] = []
         self._environment = os.environ | {"NOTIFY_SOCKET": str(directory / "notify")}
 
@@ -102,8 +103,9 @@ class House:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             child.communicate()
-        with contextlib.suppress(OSError):
-            self.notify.shutdown(socket.SHUT_RD)  # ends the listener
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as goodbye:
+            goodbye.sendto(b"", self.notify.getsockname())
+        self._listener.join()
         self.notify.close()
 
 

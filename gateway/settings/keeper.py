@@ -450,11 +450,13 @@ class Keeper:
             confirmations=tried.confirmations,
         )
         try:
-            await self._disk(self._doors.disk.keep, revision)
+            aside = await self._disk(self._doors.disk.keep, revision)
         except DoorError as error:
             self._trial.receive(trial.NotStored(), self._clock())
             reply(_refusal(error))
             return
+        if aside:
+            self._say("What stood in the settings file and was not in force is beside it now, as .aside.")
         if tried.confirmations is not None:
             self._doors.addresses.keep()
         self._text, self._settings, self._origin, self._tried = tried.text, tried.settings, "owner", None

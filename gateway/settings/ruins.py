@@ -120,7 +120,7 @@ class Ruins:
         """Overwrite and take away settings, state and recordings. Raises DoorError."""
         _empty(self.state)
         for path in self.file.parent.glob(f"*{self.file.name}*"):
-            if path.name in {self.file.name, f"{self.file.name}.refused"} or path.name.startswith("."):
+            if path.name in {self.file.name, f"{self.file.name}.aside"} or path.name.startswith("."):
                 _erase(path)
         _sync(self.file.parent)
         _empty(self.recordings)

@@ -17,7 +17,7 @@ from gateway.settings.start import AddEntry, CopyFile, DropEntry, Entry, Found, 
 REVISIONS = "revisions"
 MOST_REVISIONS = 50
 TRIAL = "trial.json"
-REFUSED_SUFFIX = ".refused"
+ASIDE_SUFFIX = ".aside"
 _MAX_ENTRY_BYTES = 2 * schema.MAX_FILE_BYTES
 
 
@@ -71,11 +71,12 @@ class Shelf:
 
     # --- confirming ---
 
-    def keep(self, revision: Revision) -> None:
-        """On the disk as the newest revision when this returns, in the file, the copy and the history. Raises
-        DoorError; what was before is then what the next start finds."""
+    def keep(self, revision: Revision) -> bool:
+        """On the disk as the newest revision when this returns, in the file, the copy and the history.
+        Whether an edit of the owner's was put aside for it. Raises DoorError; what was before is then what
+        the next start finds."""
         data = revision.text.encode()
-        self._save_refused()
+        aside = self._put_aside()
         self._add(revision)
         try:
             store.write(self.file, data, scrub=True)
@@ -87,6 +88,7 @@ class Shelf:
         with contextlib.suppress(DoorError):
             self._follow(data, revision.confirmations)
         self._prune()
+        return aside
 
     def _follow(self, data: bytes, confirmed: bytes | None) -> None:
         """What comes after the owner's file; the copy last, which says that all is done."""
@@ -94,13 +96,20 @@ class Shelf:
             store.write(self.state / confirmations.FILE, confirmed)
         store.write(self.state / store.GOOD_COPY, data, scrub=True)
 
-    def _save_refused(self) -> None:
-        """An owner's edit that was refused is not lost when a sound file takes its place."""
-        text, refused = self._sound(self.file)
-        if text is None and refused is not None:
-            with contextlib.suppress(OSError, DoorError):
-                spoilt = store.read(self.file, max_bytes=schema.MAX_FILE_BYTES)
-                store.write(self.file.with_name(self.file.name + REFUSED_SUFFIX), spoilt)
+    def _put_aside(self) -> bool:
+        """What stands in the owner's file and was never in force, an edit by hand or a refused one, is not
+        lost when another text takes its place. Whether there was such."""
+        try:
+            edited = store.read(self.file, max_bytes=schema.MAX_FILE_BYTES)
+            if edited == store.read(self.state / store.GOOD_COPY, max_bytes=schema.MAX_FILE_BYTES):
+                return False
+        except FileNotFoundError:
+            if not self.file.exists():
+                return False
+        except DoorError:
+            return False
+        store.write(self.file.with_name(self.file.name + ASIDE_SUFFIX), edited, scrub=True)
+        return True
 
     def note_trial(self, who: str, text: str) -> None:
         """Remember that a trial runs, so that a start after a power cut can tell. Raises DoorError."""

@@ -118,7 +118,7 @@ class FakeAddresses:
     def return_to_kept(self) -> None:
         self.in_force = self.on_disk
 
-    async def keep(self) -> None:
+    def keep(self) -> None:
         self.on_disk = self.in_force
 
 
@@ -329,6 +329,18 @@ def test_secrets_go_in_and_never_come_out(tmp_path: Path) -> None:
         assert "secret" not in repr(fresh)
         older = await stage.ask(GetSettings(revision=1))
         assert isinstance(older, SettingsNow) and "free-secret" not in older.text
+
+    play(tmp_path, scene)
+
+
+def test_an_edit_by_hand_meanwhile_is_put_aside(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        view = await stage.try_(OTHER)
+        mine = EXAMPLE.replace("office", "edited")
+        stage.file.write_text(mine)
+        await stage.done(KeepTrial(trial=view.trial))
+        assert stage.file.read_text() == OTHER
+        assert stage.file.with_name("settings.toml.aside").read_text() == mine and stage.said(".aside")
 
     play(tmp_path, scene)
 

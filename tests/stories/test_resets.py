@@ -187,7 +187,7 @@ def test_a_spoilt_file_without_a_good_copy_is_told_and_kept_aside(box: Box) -> N
     box.settings.write_text("[appliance\n")
     box.up()
     assert box.name() == "office"
-    assert box.settings.with_name("settings.toml.refused").read_text() == "[appliance\n"
+    assert box.settings.with_name("settings.toml.aside").read_text() == "[appliance\n"
     assert "not valid TOML" in box.status().settings.restored
 
 
