@@ -71,10 +71,9 @@ def cut_everywhere(
             )
             if face not in seen:  # many cuts leave the same disk
                 seen.add(face)
-                tally.faults += [
-                    f"{fault} (cut after call {number}: {call}, {way})"
-                    for fault in _look(place, judge, promised)
-                ]
+                done = f"{call.name} {' '.join(call.words)}" if call else "nothing"
+                for fault in _look(place, judge, promised):
+                    tally.faults.append(f"{fault} (cut after call {number}, {done}; {way})")
             shutil.rmtree(place)
     return tally
 
