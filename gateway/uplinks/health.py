@@ -125,6 +125,8 @@ class Health:
         self._lively_from_s = now
         self._internet_since_s: float | None = None
         self._trunk_since_s: float | None = None
+        self.patient = False
+        """A loss may be noticed with the next probe only."""
         self.quality = Quality()
         self.observed = Observed()
         self.state: UplinkState = "disabled" if not enabled else "no_device"
@@ -136,7 +138,7 @@ class Health:
     @property
     def due(self) -> float | None:
         """When to call `receive(None, now)`."""
-        times = (self._schedule.due, self.quality.due)
+        times = (self._schedule.next_s if self.patient else self._schedule.due, self.quality.due)
         return min((t for t in times if t is not None), default=None) if self._running else None
 
     @property
@@ -171,7 +173,7 @@ class Health:
             self.state,
             self._fitness_internet(),
             self._fitness_trunk(),
-            self.quality.mos if self.quality.recent(now) else None,
+            _tenth(self.quality.mos) if self.quality.recent(now) else None,
             self._internet_since_s,
             self._trunk_since_s,
             self._silent_since_s(),
@@ -537,6 +539,11 @@ def _since(fitness: Fitness, before_s: float | None, now: float) -> float | None
     if fitness == "unfit":
         return None
     return now if before_s is None and fitness == "fit" else before_s
+
+
+def _tenth(mos: float | None) -> float | None:
+    """As fine as a choice between lines can be: what differs by less is the same."""
+    return None if mos is None else round(mos, 1)
 
 
 def _repeated(targets: list[Target], count: int) -> list[Target]:

@@ -229,9 +229,16 @@ class Schedule:
     def due(self) -> float | None:
         """When `advance` has something to do (monotonic seconds)."""
         times = [flight.overdue_s for flight in self._flights.values()]
+        if self.next_s is not None:
+            times.append(self.next_s)
+        return min(times, default=None)
+
+    @property
+    def next_s(self) -> float | None:
+        """When the next probe is to go out."""
+        times = [when for kind, when in self._next_s.items() if kind in self._kinds]
         if self._planned:  # in order
             times.append(self._planned[0][0])
-        times += [when for kind, when in self._next_s.items() if kind in self._kinds]
         return min(times, default=None)
 
     def advance(self, now: float) -> tuple[list[SendProbe], list[Lost]]:

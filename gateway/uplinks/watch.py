@@ -7,6 +7,7 @@ one turn, as a difference (applying.py); calls leave first what is about to chan
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, Never
@@ -84,6 +85,7 @@ class Watch:
         self._inbox = inbox
         self._publish = publish
         self._relaxed = False
+        self._full_at = -math.inf
         self._beat = beat
         now = self._clock()
         names = Names(doors.resolver, settings.trunk, settings.watching, remembered, now)
@@ -209,10 +211,21 @@ class Watch:
     def due(self) -> float:
         """When the next turn is needed at the latest (monotonic seconds)."""
         room = self._room
-        times: list[float | None] = [self._clock() + TURN_S, room.choice.due, self._keeper.due]
-        times += [line.health.due for line in room.lines.values()]
-        times += [*room.admissions.dues, room.drain.due, self._changer.due]
-        return min(t for t in times if t is not None)
+        times = [line.health.due for line in room.lines.values()]
+        return min(t for t in (*times, *self._dues()) if t is not None)
+
+    def _dues(self) -> tuple[float | None, ...]:
+        """When a whole turn is needed."""
+        room = self._room
+        own = (self._full_at + TURN_S, room.choice.due, self._keeper.due, room.drain.due, self._changer.due)
+        return (*own, *room.admissions.dues)
+
+    def _still(self, now: float) -> bool:
+        """Only answers came, and they changed no view of a line: the rest can wait for its second."""
+        busy = self._ordered or self._forget or self._switch or self._keeper.restless(now)
+        if busy or any(due is not None and due <= now for due in self._dues()):
+            return False
+        return self._room.views(now) == self._viewed
 
     async def turn(self, event: Input | None) -> None:
         """One turn: take in `event` (None: something is due), decide, act."""
@@ -224,6 +237,9 @@ class Watch:
         for name, line in self._room.lines.items():
             if line.health.due is not None and line.health.due <= now:
                 self._tell(name, None, now)
+        if event is None and self._still(now):
+            return
+        self._full_at = now
         self._decide(now)
         if taken := await self._changer.swap(now):
             self._taken_over(taken, now)
@@ -238,12 +254,16 @@ class Watch:
         self._relax()
 
     def _relax(self) -> None:
-        """While nothing hangs on an answer, it need not wake us: it is read when it would be overdue."""
+        """While nothing hangs on an answer, it need not wake us: it is read when it would be overdue, and
+        without calls, when the next probe goes out."""
         room = self._room
         calm = not room.admissions.observing and all(line.health.calm for line in room.lines.values())
         if calm != self._relaxed:
             self._relaxed = calm
             self._doors.prober.relax(calm)
+        patient = calm and not any(room.live.values())
+        for line in room.lines.values():
+            line.health.patient = patient
 
     # --- in ---
 
