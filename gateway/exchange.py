@@ -19,6 +19,7 @@ from gateway.calls.aliases import Aliases
 from gateway.calls.ears import Ears
 from gateway.calls.sip import Engine, EngineOptions
 from gateway.calls.sip import values as v
+from gateway.calls.tally import Tally
 from gateway.calls.trunk import Trunk
 from gateway.errors import DoorError, GatewayError
 from gateway.inbox import Inbox
@@ -196,7 +197,14 @@ class Exchange:
         self._desk = Desk(
             _HearingEars(self._engine, self.analog), sounds, addresses, kept=Kept(Path(plan.recordings))
         )
-        self._trunk = Trunk(plan, self._engine, self._desk, self._send)
+        self._trunk = Trunk(
+            plan,
+            self._engine,
+            self._desk,
+            self._send,
+            book=Tally(Path(plan.recordings)),
+            capacity=MAX_CALLS,
+        )
         self._desk.connect(self._trunk, self._trunk.publish)
         self._desk.replan(plan.phones, plan.dialling, sounds)
         self._connect_phones(plan, self._desk)

@@ -24,6 +24,7 @@ from gateway.messages import (
     AddressRefused,
     AnyMessage,
     AudioMissing,
+    CallBlocked,
     CallEnded,
     CallMoved,
     CallsNow,
@@ -40,6 +41,7 @@ from gateway.messages import (
     FromCalls,
     GetStatus,
     HangUp,
+    HelpCalled,
     Identify,
     MediaHeard,
     MediaQuiet,
@@ -407,6 +409,11 @@ class Hub:
                     self._past.happened(body)
             case EmergencyCalls():
                 self._uplinks.rescue(body.calls > 0)
+            case HelpCalled():
+                self._note("emergency", _for_help(body, self._plan), call=body.call)
+            case CallBlocked():
+                who = f"{body.phone} to {body.number}"
+                self._note("fraud", f"A call from {who} was stopped: {body.why}.", call=body.call)
             case AudioMissing():
                 text = f"Call {body.call}: nothing is heard from the far end since it moved to {body.uplink}."
                 self._note("call", text, uplink=body.uplink, call=body.call)
@@ -618,6 +625,13 @@ def _refused_here(refused: AddressRefused) -> str:
         f"{refused.taken_from}: the address of {refused.uplink} is not confirmed any more. Check the trunk's "
         f"addresses in your profile at the provider, then: gatewayctl trunk confirm {refused.uplink}."
     )
+
+
+def _for_help(called: HelpCalled, plan: TrunkPlan | None) -> str:
+    room = f" Call {called.ended} was ended to make room for it." if called.ended else ""
+    address = plan.help.address if plan else ""
+    place = f" The address of the box: {' '.join(address.split())}." if address else ""
+    return f"{called.phone} calls {called.number} for help.{room}{place}"
 
 
 def _moved(moved: CallMoved) -> str:

@@ -6,14 +6,16 @@ from ipaddress import ip_network
 from gateway import patterns
 from gateway.messages import (
     CallerIdRule,
+    CallingPlan,
     DiallingPlan,
+    HelpPlan,
     IncomingRule,
     PhonePlan,
     Registration,
     Server,
     TrunkPlan,
 )
-from gateway.schema import Settings, Trunk
+from gateway.schema import Calling, Settings, Trunk
 
 
 def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -> TrunkPlan:
@@ -50,7 +52,9 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
         else None,
         # The rule for any number counts only where there is none for the number itself.
         incoming=tuple(
-            IncomingRule(number=r.number, phones=r.phones, when_busy=r.when_busy)
+            IncomingRule(
+                number=r.number, phones=r.phones, when_busy=r.when_busy, ring=r.ring, ring_s=r.ring_s
+            )
             for r in sorted(settings.incoming.rules, key=lambda rule: not rule.number)
         ),
         phones=tuple(
@@ -83,9 +87,28 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
             language=settings.appliance.language,
             devices=settings.lan.devices,
         ),
+        calling=calling_plan(settings.calling),
+        help=HelpPlan(numbers=settings.emergency.extra_numbers, address=settings.emergency.address),
+        sources=tuple(str(network) for source in settings.incoming.sources for network in source.networks),
+        time_zone=settings.appliance.time_zone,
         sip_port=settings.ports.sip,
         rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),
         recordings=recordings,
+    )
+
+
+def calling_plan(calling: Calling) -> CallingPlan:
+    """What may be dialled."""
+    return CallingPlan(
+        countries=calling.countries,
+        all_countries=calling.all_countries,
+        types=calling.types,
+        parallel_calls=calling.parallel_calls,
+        calls_per_hour=calling.calls_per_hour,
+        minutes_per_day=calling.minutes_per_day,
+        longest_call_min=calling.longest_call_min,
+        hours=calling.hours,
+        pin=calling.pin,
     )
 
 

@@ -37,6 +37,7 @@ NumberType = Literal[
     "personal",
     "uan",
     "pager",
+    "satellite",
     "short",
     "other",
 ]
@@ -202,7 +203,12 @@ class Calling(Section):
     parallel_calls: StrictInt = said("Calls at once", "Outgoing.", 8, ge=1, le=128)
     calls_per_hour: StrictInt = said("Calls an hour", "Outgoing.", 120, ge=1, le=10_000)
     minutes_per_day: StrictInt = said(
-        "Minutes a day", "Of all outgoing calls together.", 1200, unit="min", ge=1, le=100_000
+        "Minutes a day",
+        "Of all outgoing calls together; what runs goes on.",
+        1200,
+        unit="min",
+        ge=1,
+        le=100_000,
     )
     longest_call_min: StrictInt = said("Longest call", "Then it is ended.", 240, unit="min", ge=1, le=1440)
     hours: tuple[HoursText, ...] = said(

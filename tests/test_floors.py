@@ -39,7 +39,7 @@ MAINS |= {f"ctl/{name}" for name in ("support", "paper")}
 # Paths below gateway/, without .py; a package counts as one door.
 DOORS = {
     *("control", "link", "service", "client"),
-    *("calls/sip/*", "calls/stun"),
+    *("calls/sip/*", "calls/stun", "calls/tally"),
     "ctl/programs",
     *("history/store",),
     *("panel/board", "panel/lines"),

@@ -116,7 +116,7 @@ def test_the_schema_takes_a_sound_file() -> None:
         ("appliance", {"country": "Britain"}),
         ("appliance", {"colour": 1}),
         ("calling", {"parallel_calls": 0}),
-        ("calling", {"types": ["satellite"]}),
+        ("calling", {"types": ["lunar"]}),
         ("panel", {"lamp": "two dozen"}),
         ("web", {"https_port": "443"}),
     ],

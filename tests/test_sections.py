@@ -55,7 +55,7 @@ FAULTS = [
     ("dialling.codes.redial", "*678", "begin alike", "another"),
     ("dialling.codes.redial", "***", "begin alike", "another"),
     ("calling.countries", ["Ireland"], "two capitals", "GB"),
-    ("calling.types", ["satellite"], "'fixed'", "one of"),
+    ("calling.types", ["lunar"], "'fixed'", "one of"),
     ("calling.hours", ["always"], "hours of the week", "mon-fri"),
     ("calling.pin", "12", "PIN of digits", "4 to 12"),
     ("calling.pin", "", "no PIN that it could ask for", "[calling]"),

@@ -1,11 +1,13 @@
 """One call and what belongs to it, beside its table: who has it, what was dialled, what others may see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway import messages as m
 from gateway.calls import model, routing
 from gateway.calls.call import Call
+from gateway.calls.incoming import Ringing
+from gateway.calls.quality import Quality
 from gateway.status import CallView
 
 
@@ -13,7 +15,8 @@ from gateway.status import CallView
 class Live:
     """A call while it lives. `phones`: those that ring or have it; `taken_by`: the one that has it;
     `begins_s`: when its table is to be started (monotonic seconds; None: it has been); `up`: it was answered
-    at some time."""
+    at some time; `longest_s`: so long after its answer it is ended, at `ends_s`; `ringing`: which phones ring
+    for it, and for how long."""
 
     number: int
     table: Call
@@ -29,7 +32,10 @@ class Live:
     taken_by: str = ""
     up: bool = False
     codec: str = ""
-    mos: float | None = None
+    quality: Quality = field(default_factory=Quality)
+    longest_s: float | None = None
+    ends_s: float | None = None
+    ringing: Ringing | None = None
 
     @property
     def phone(self) -> str:
@@ -49,7 +55,7 @@ class Live:
             started_at=self.started_at,
             moves=self.table.moves,
             codec=self.codec,
-            mos=self.mos,
+            mos=self.quality.live,
         )
 
     def logged(self, entry: model.Log, skew_s: float) -> m.CallEnded:
@@ -68,5 +74,5 @@ class Live:
             reason=routing.WORDS[entry.reason],
             moves=entry.moves,
             attempts=entry.attempts,
-            mos=self.mos,
+            mos=self.quality.whole,
         )

@@ -1,6 +1,7 @@
 """Law: what was dialled is reached if anybody may reach it; emergency numbers first, untouched, and always.
 
-    emergency      a number that the country's plan says is one (libphonenumber's short numbers); as dialled
+    emergency      a number that the country's plan says is one (libphonenumber's short numbers), or one that
+                   the owner has added; as dialled
     service        the provider's own codes (8888, *98) and other short numbers: as dialled
     international  everything else, as E.164 digits without the plus
     invalid        nobody could be reached by it; `words` say why
@@ -12,7 +13,7 @@ needs no network.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -21,13 +22,14 @@ from phonenumbers import (
     NumberParseException,
     PhoneNumber,
     PhoneNumberFormat,
+    PhoneNumberType,
     ValidationResult,
     shortnumberinfo,
 )
 
 from gateway.calls.model import Dialled
 
-__all__ = ["Dialled", "Weight", "dialled", "is_emergency", "weigh"]
+__all__ = ["Dialled", "Weight", "dialled", "is_emergency", "kinds", "weigh"]
 
 Weight = Literal[
     "more",  # it is no number yet
@@ -45,6 +47,23 @@ _EYE_CANDY: Final = re.compile(r"[\s().\-/]+", re.ASCII)
 _DIALABLE: Final = re.compile(r"\+[0-9]+|[0-9*#]+")
 _EVERYWHERE: Final = frozenset({"112", "911"})
 """What mobile networks everywhere take for an emergency; used where the tables know nothing of a country."""
+_KINDS: Final[dict[int, tuple[str, ...]]] = {
+    PhoneNumberType.FIXED_LINE: ("fixed",),
+    PhoneNumberType.MOBILE: ("mobile",),
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: ("fixed", "mobile"),
+    PhoneNumberType.TOLL_FREE: ("toll_free",),
+    PhoneNumberType.PREMIUM_RATE: ("premium",),
+    PhoneNumberType.SHARED_COST: ("shared_cost",),
+    PhoneNumberType.VOIP: ("voip",),
+    PhoneNumberType.PERSONAL_NUMBER: ("personal",),
+    PhoneNumberType.PAGER: ("pager",),
+    PhoneNumberType.UAN: ("uan",),
+}
+"""As the settings call them; what is not here is `other`."""
+_SATELLITE: Final = frozenset({870, 881, 882, 883})
+"""Country codes of satellite and global networks (ITU-T E.164 list): the dearest calls there are."""
+_NOWHERE: Final = "001"
+"""libphonenumber's region of numbers that belong to no country."""
 _WHY: Final = {
     ValidationResult.TOO_SHORT: "it is too short",
     ValidationResult.TOO_LONG: "it is too long",
@@ -54,8 +73,9 @@ _WHY: Final = {
 }
 
 
-def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
-    """What `text` means when dialled in `country` (ISO 3166-1). `provider_codes` pass as they are."""
+def dialled(text: str, country: str, *provider_codes: str, help: Collection[str] = ()) -> Dialled:
+    """What `text` means when dialled in `country` (ISO 3166-1). `provider_codes` pass as they are; `help`:
+    numbers that call for help beside those of the country."""
     digits = _EYE_CANDY.sub("", text)
     if not digits:
         return Dialled("invalid", "", text, "Nothing was dialled.")
@@ -63,7 +83,7 @@ def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
         return Dialled(
             "invalid", "", text, f"{text} cannot be dialled: only digits, *, # and a leading + can."
         )
-    if is_emergency(digits, country):
+    if digits in help or is_emergency(digits, country):
         return Dialled("emergency", digits, digits, f"{digits} is an emergency number.", country)
     if digits in provider_codes or "*" in digits or "#" in digits:
         return _service(digits)
@@ -76,9 +96,9 @@ def dialled(text: str, country: str, *provider_codes: str) -> Dialled:
     return _international(found)
 
 
-def weigh(digits: str, country: str, *provider_codes: str) -> Weight:
+def weigh(digits: str, country: str, *provider_codes: str, help: Collection[str] = ()) -> Weight:
     """What `digits`, keyed so far in `country`, are: whoever collects them knows whether to wait."""
-    if is_emergency(digits, country):
+    if digits in help or is_emergency(digits, country):
         return "emergency"
     if not digits or len(digits) < 3:
         return "more"
@@ -106,7 +126,13 @@ def _no_such_code(digits: str, country: str) -> bool:
     prefix = next((p for p in _PREFIXES if digits.startswith(p)), None)
     if prefix is None or len(digits) < len(prefix) + 4:
         return False
-    return not list(_readings(digits, country))
+    if list(_readings(digits, country)):
+        return False
+    try:
+        phonenumbers.parse("+" + digits.removeprefix(prefix), None)
+    except NumberParseException as error:  # +3531 is only too short yet
+        return error.error_type == NumberParseException.INVALID_COUNTRY_CODE
+    return False
 
 
 def _short(digits: str, country: str) -> PhoneNumber:
@@ -126,6 +152,32 @@ def is_emergency(digits: str, country: str) -> bool:
     if country not in phonenumbers.SUPPORTED_SHORT_REGIONS:
         return digits in _EVERYWHERE
     return bool(shortnumberinfo.is_emergency_number(digits, country))
+
+
+def kinds(dialled: Dialled, country: str) -> tuple[str, tuple[str, ...]]:
+    """(region, kinds) of what was dialled, for the calling rules: the ISO 3166-1 code of where it leads,
+    empty for nowhere; and what it is, in the words of the settings. An unknown range is of its code's main
+    country, and `other`."""
+    if dialled.kind == "service":
+        return "", (_service_kind(dialled.digits, country),)
+    number = _parse("+" + dialled.digits, None)
+    if dialled.kind != "international" or number is None:
+        return "", ("other",)
+    if number.country_code in _SATELLITE:
+        return "", ("satellite",)
+    code = number.country_code or 0
+    region = dialled.region or phonenumbers.region_code_for_country_code(code) or ""
+    return "" if region == _NOWHERE else region, _KINDS.get(phonenumbers.number_type(number), ("other",))
+
+
+def _service_kind(digits: str, country: str) -> str:
+    if digits.isdigit() and country in phonenumbers.SUPPORTED_SHORT_REGIONS:
+        cost = shortnumberinfo.expected_cost_for_region(_short(digits, country), country)
+        if cost == shortnumberinfo.ShortNumberCost.TOLL_FREE:
+            return "toll_free"
+        if cost == shortnumberinfo.ShortNumberCost.PREMIUM_RATE:
+            return "premium"
+    return "short"
 
 
 def _service(digits: str) -> Dialled:

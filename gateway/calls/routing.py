@@ -5,12 +5,13 @@
     401 403 407                   once on another uplink; taken there: this uplink's address is not confirmed
     488 606                       once more on the same way, with other codecs
     all else, or after 18x        the end: the number was reached, or nobody may reach it
-    an emergency                  every uplink, fit or not, and every server, whatever was answered
+    an emergency                  every uplink, fit or not, and every server, whatever was answered; each way
+                                  differs from the one before in uplink and server, as far as there are two
 
 RFC 3261 §8.1.3, §21; RFC 3263 §4.3. Redirection (3xx) is refused: no network message makes the box dial.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -80,6 +81,17 @@ WORDS: Final[dict[str, str]] = {
     "redirected": "The provider redirected the call; that is not followed, for safety.",
     "fault": "The call could not be put through.",
     "hung_up": "The phone hung up.",
+    "not_allowed": "This is not allowed at this phone.",
+    "pin_wanted": "This call needs the PIN.",
+    "pin_wrong": "The PIN is wrong.",
+    "pin_closed": "Too many wrong PINs were given. Try again in ten minutes.",
+    "country_refused": "Calls to this country are not allowed.",
+    "kind_refused": "Calls to numbers of this kind are not allowed.",
+    "outside_hours": "Calls are not allowed at this time of day.",
+    "too_many_calls": "There are too many calls now. Try again later.",
+    "minutes_used": "Today's minutes for calls are used up.",
+    "too_long": "The call has reached the longest time that is allowed.",
+    "help_needed_it": "The line is needed for a call for help.",
     "phone_removed": "The phone was taken out of the settings.",
     "far_hung_up": "The other side hung up.",
     "please_wait": "All Internet channels are down. The call waits for one to come back.",
@@ -296,19 +308,29 @@ class Route:
             if servers and not awake:
                 return GiveUp(503, "provider_busy")
             servers = awake
-        # The first server that each uplink reaches, then the second of each, and so on.
-        reached = {uplink: [s for s in servers if self.ways.reaches(uplink, s)] for uplink in uplinks}
-        for rank in range(len(servers)):
-            for uplink, server in [(u, reached[u][rank]) for u in uplinks if rank < len(reached[u])]:
-                barred = server in self._faulty or uplink in self._refused_on
-                if (uplink, server) in self._tried or (barred and not emergency):
-                    continue
-                if len(self._tried) >= _MAX_TRIES and not emergency:
-                    break
-                self._tried.add((uplink, server))
-                self._current = Try(uplink, server)
-                return self._current
+        for uplink, server in self._ways_to(uplinks, servers):
+            barred = server in self._faulty or uplink in self._refused_on
+            if (uplink, server) in self._tried or (barred and not emergency):
+                continue
+            if len(self._tried) >= _MAX_TRIES and not emergency:
+                break
+            self._tried.add((uplink, server))
+            self._current = Try(uplink, server)
+            return self._current
         return GiveUp(self._code, reason_of(self._code))
+
+    def _ways_to(self, uplinks: Sequence[str], servers: Sequence[Server]) -> Iterator[tuple[str, Server]]:
+        """Every uplink with every server that it reaches. Ordinary calls: the first server of each uplink,
+        then the second of each. Emergencies: both change at once, for it is not known which of them failed;
+        uplinks that are not fit come after all else."""
+        reached = {u: [s for s in servers if self.ways.reaches(u, s)] for u in uplinks}
+        fit = [u for u in uplinks if u in self.ways.fit]
+        for group in (fit, [u for u in uplinks if u not in fit]):
+            for rank in range(len(servers)):
+                for place, uplink in enumerate(group):
+                    shift = place if self.kind == "emergency" else 0
+                    if rank < len(reached[uplink]):
+                        yield uplink, reached[uplink][(rank + shift) % len(reached[uplink])]
 
     def _note(self, what: str) -> None:
         if self._current:

@@ -9,14 +9,17 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway import emodel
 from gateway import messages as m
-from gateway.calls import callerid, model, numbers, quiet, routing
+from gateway.calls import callerid, fraud, model, numbers, quiet, routing
 from gateway.calls.call import Call
 from gateway.calls.confirming import Confirming
+from gateway.calls.incoming import BUSY, GiveUp, Offer, Ringing, rule_for, within
 from gateway.calls.live import Live
+from gateway.calls.quality import Report
 from gateway.calls.reach import Reach
 from gateway.calls.sip import values as v
 from gateway.errors import RefusedError
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 
 OPEN_WITHIN_S = 0.3
 """A call for help waits so long for the guard to open channels that are not confirmed, if no other is fit."""
+RESERVED = 4
+"""So many legs of the engine are kept for calls for help, and for those that move."""
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
@@ -34,6 +39,7 @@ class Phones(Protocol):
 
     def free(self, names: Iterable[str], *, waiting: bool) -> tuple[str, ...]: ...
     def offer(self, call: int, names: Iterable[str], number: str) -> None: ...
+    def withdraw(self, call: int) -> None: ...
     def ringback(self, call: int, on: bool) -> None: ...
     def sound(self, call: int) -> None: ...
     def answered(self, call: int) -> None: ...
@@ -42,13 +48,20 @@ class Phones(Protocol):
     def views(self) -> tuple[PhoneView, ...]: ...
 
 
+class Book(Protocol):
+    """Where the count of calls outlives this process."""
+
+    def load(self) -> tuple[fraud.Kept, ...]: ...
+    def save(self, kept: Iterable[fraud.Kept]) -> None: ...
+
+
 Tell = Callable[[m.FromCalls], None]
 
 
 class Trunk:
     """All calls of the gateway. Not thread-safe: every method runs on one loop.
 
-    `clock` gives monotonic seconds, `wall` Unix seconds.
+    `clock` gives monotonic seconds, `wall` Unix seconds; `capacity`: legs that the engine has.
     """
 
     def __init__(
@@ -60,6 +73,8 @@ class Trunk:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
+        book: Book | None = None,
+        capacity: int = 128,
     ) -> None:
         self._plan = plan
         self._engine = engine
@@ -78,6 +93,11 @@ class Trunk:
         self._rests = routing.Rests()
         self._reach = Reach(plan, engine, self._rests, clock)
         self._told: m.CallsNow | None = None
+        self._book = book
+        self._capacity = capacity
+        self._rules = fraud.Rules(plan.calling, plan.country)
+        if book is not None:
+            self._rules.recall(book.load(), clock(), wall())
 
     # --- from the daemon --------------------------------------------------------------------------
 
@@ -88,6 +108,7 @@ class Trunk:
         gone = {phone.name for phone in self._plan.phones} - {phone.name for phone in plan.phones}
         self._plan = plan
         self._reach.replan(plan)
+        self._rules.replan(plan.calling, plan.country)
         now = self._clock()
         for live in list(self._calls.values()):
             live.table.replan(plan.servers)
@@ -95,6 +116,8 @@ class Trunk:
                 self._feed(live, model.HangUp(480, "phone_removed"), now)
             else:
                 live.phones = [name for name in live.phones if name not in gone]
+                if live.ringing:
+                    live.ringing.without(gone)
         self.publish()
 
     @property
@@ -120,7 +143,7 @@ class Trunk:
         """Do what a person asked for. Raises RefusedError in words; then nothing was done."""
         match verb:
             case m.ExplainNumber():
-                return m.Done(text=self._choice(self._dialled(verb.digits)).words)
+                return m.Done(text=self._explained(verb.digits))
             case _:
                 raise RefusedError(
                     f"{type(verb).__name__} is not for the calls process",
@@ -132,10 +155,30 @@ class Trunk:
 
     def weigh(self, digits: str) -> numbers.Weight:
         """What digits are while they are being keyed."""
-        return numbers.weigh(digits, self._plan.country, self._plan.confirm_number)
+        plan = self._plan
+        return numbers.weigh(digits, plan.country, plan.confirm_number, help=plan.help.numbers)
 
     def _dialled(self, digits: str) -> numbers.Dialled:
-        return numbers.dialled(digits, self._plan.country, self._plan.confirm_number)
+        plan = self._plan
+        return numbers.dialled(digits, plan.country, plan.confirm_number, help=plan.help.numbers)
+
+    def _explained(self, digits: str) -> str:
+        dialled = self._dialled(digits)
+        words = self._choice(dialled).words
+        if dialled.kind in ("emergency", "invalid") or dialled.digits == self._plan.confirm_number:
+            return words
+        region, kinds = numbers.kinds(dialled, self._plan.country)
+        objection = self._rules.objection(fraud.Asked(0, "", region, kinds), self._clock(), self._local())
+        pin = " without the PIN" if self._plan.calling.pin else ""
+        return f"{words} It is not allowed{pin}: {objection}." if objection else words
+
+    def _local(self) -> datetime:
+        """The time at the box."""
+        at, zone = self._wall(), self._plan.time_zone
+        try:
+            return datetime.fromtimestamp(at, ZoneInfo(zone) if zone else None)
+        except (ZoneInfoNotFoundError, ValueError):
+            return datetime.fromtimestamp(at)
 
     def _choice(self, dialled: numbers.Dialled, hide: bool = False) -> callerid.Choice:
         return callerid.choose(dialled, self._plan, hide)
@@ -143,15 +186,16 @@ class Trunk:
     def place(self, call: int, phone: str, digits: str, *, hidden: bool = False, pin: str = "") -> m.Done:
         """Call what was dialled at `phone`, under a number of `new_call`. Raises RefusedError in words, with
         the key of the words for a handset."""
-        del pin
         now = self._clock()
         dialled = self._dialled(digits)
         if dialled.kind == "invalid":
             raise RefusedError(
                 dialled.words, where=digits, remedy="Check the number", reason="invalid_number"
             )
-        choice = self._choice(dialled, hidden)
         emergency = dialled.kind == "emergency"
+        longest_s = None if emergency else self._allowed(call, phone, dialled, pin, now)
+        ended = self._make_room() if emergency else 0
+        choice = self._choice(dialled, hidden)
         route = routing.Route(
             self._plan.servers,
             model.Ways.of(self._paths),
@@ -171,12 +215,17 @@ class Trunk:
             emergency=emergency,
             begins_s=now,
             taken_by=phone,
+            longest_s=longest_s,
         )
         self._calls[call] = live
         if emergency:
             self._tell_emergencies()
+            self._tell(m.HelpCalled(call=call, phone=phone, number=dialled.digits, ended=ended))
             if not model.Ways.of(self._paths).fit:
                 live.begins_s = now + OPEN_WITHIN_S
+        else:
+            self._rules.began(call, now, self._local())
+            self._keep_book()
         self._begin_due(now)
         self.publish()
         return m.Done(
@@ -184,6 +233,50 @@ class Trunk:
             f"{'no number' if choice.hidden else choice.caller_id}.",
             data={"call": call, "caller_id": choice.caller_id, "number": dialled.digits},
         )
+
+    def _allowed(self, call: int, phone: str, dialled: numbers.Dialled, pin: str, now: float) -> float | None:
+        """How long the call may last. Raises RefusedError with the key of the words for a handset."""
+        region, kinds = numbers.kinds(dialled, self._plan.country)
+        if dialled.digits == self._plan.confirm_number:
+            kinds = self._plan.calling.types
+        plan = next((p for p in self._plan.phones if p.name == phone), None)
+        asked = fraud.Asked(call, phone, region, kinds, plan.may_call if plan else "rules", pin)
+        answer = self._rules.ask(asked, now, self._local())
+        if isinstance(answer, fraud.Allowed):
+            if len(self._legs) < self._capacity - RESERVED:
+                return answer.longest_s
+            answer = fraud.Blocked("too_many_calls", "the box has no room for another call", alarm=False)
+        if answer.alarm:
+            self._tell(m.CallBlocked(phone=phone, number=dialled.shown, why=answer.words, call=call))
+        raise RefusedError(
+            f"{dialled.shown} was not called: {answer.words}",
+            where=phone,
+            remedy="Change the calling rules if it is to be allowed"
+            if answer.reason != "pin_wanted"
+            else "Give the PIN at the phone",
+            reason=answer.reason,
+        )
+
+    def _make_room(self) -> int:
+        """For a call for help, when all slots are taken: end the ordinary call that began last, if possible
+        one that is not up yet. Gives its number, or 0."""
+        ordinary = [live for live in self._calls.values() if not live.emergency]
+        outgoing = [live for live in ordinary if live.direction == "out"]
+        if len(self._legs) >= self._capacity - RESERVED // 2:
+            choice = ordinary
+        elif len(outgoing) >= self._plan.calling.parallel_calls:
+            choice = outgoing
+        else:
+            return 0
+        if not choice:
+            return 0
+        victim = max(choice, key=lambda live: (not live.up, live.started_at, live.number))
+        self._feed(victim, model.HangUp(BUSY, "help_needed_it"), self._clock())
+        return victim.number
+
+    def _keep_book(self) -> None:
+        if self._book is not None:
+            self._book.save(self._rules.keep(self._clock(), self._wall()))
 
     def _begin_due(self, now: float) -> None:
         for live in list(self._calls.values()):
@@ -197,13 +290,17 @@ class Trunk:
     def take(self, call: int, phone: str) -> None:
         """`phone` answers a call that was offered. One that is over by now is left to its own end."""
         if live := self._calls.get(call):
-            live.phones, live.taken_by = [phone], phone
+            live.phones, live.taken_by, live.ringing = [phone], phone, None
             self._feed(live, model.Lifted(), self._clock())
             self.publish()
 
     def drop(self, call: int, code: int = 486) -> None:
-        """The phone's side ends a call, or refuses it with `code`."""
+        """The phone's side ends a call, or refuses it with `code`: then others may ring for it."""
         if live := self._calls.get(call):
+            if live.ringing and live.table.state == "ringing" and not live.taken_by:
+                self._ring_on(live, live.ringing.refused(self._clock(), code), self._clock())
+                self.publish()
+                return
             self._feed(live, model.HangUp(code), self._clock())
             self.publish()
 
@@ -311,18 +408,34 @@ class Trunk:
                 elif event.state == "lost":
                     self._feed(live, model.MediaLost(leg), now)
             case v.LegSpoke():
-                live.mos = round(emodel.mos(event.loss, event.jitter_ms, event.rtt_ms), 2)
+                live.quality.report(
+                    leg,
+                    Report(
+                        event.packets,
+                        event.loss,
+                        event.jitter_ms,
+                        event.rtt_ms,
+                        event.far_loss,
+                        event.far_jitter_ms,
+                    ),
+                )
                 self._feed(live, model.Heard(leg), now)
 
     def _incoming(self, event: v.LegIncoming, now: float) -> None:
-        called = event.called.removeprefix("+")
-        rule = next((r for r in self._plan.incoming if r.number in ("", called)), None)
+        """Rings phones, and does nothing else, whatever it says (law 10)."""
+        plan = self._plan
+        if not within(event.source, (*plan.provider_networks, *plan.sources)):
+            log.error("an INVITE from %s came past the guard; it is refused", event.source)
+            self._engine.do(v.EndLeg(event.leg, 403))
+            return
+        rule = rule_for(plan.incoming, event.called)
         if rule is None:
             self._engine.do(v.EndLeg(event.leg, 404))
             return
-        free = self._phones.free(rule.phones, waiting=rule.when_busy == "call_waiting")
-        if not free or (rule.when_busy == "busy" and len(free) < len(rule.phones)):
-            self._engine.do(v.EndLeg(event.leg, 486))
+        ringing = Ringing(rule, lambda names, waiting: self._phones.free(names, waiting=waiting))
+        first = ringing.begin(now)
+        if isinstance(first, GiveUp) or len(self._legs) >= self._capacity - RESERVED:
+            self._engine.do(v.EndLeg(event.leg, BUSY))
             return
         number = self.new_call()
         live = Live(
@@ -331,15 +444,29 @@ class Trunk:
                 event.leg, event.uplink, model.Ways.of(self._paths), self._new_leg, self._random
             ),
             direction="in",
-            phones=list(free),
+            phones=list(first.phones),
             remote=event.caller or "unknown",
             dial=event.called,
             caller_id=event.caller,
             started_at=self._wall(),
+            ringing=ringing,
         )
         self._calls[number] = live
         self._legs[event.leg] = live
         self._feed(live, model.Begin(), now)
+
+    def _ring_on(self, live: Live, step: Offer | GiveUp | None, now: float) -> None:
+        """The next phones of its rule, or the end."""
+        match step:
+            case Offer(phones):
+                self._phones.withdraw(live.number)
+                live.phones = list(phones)
+                self._phones.offer(live.number, live.phones, live.caller_id)
+            case GiveUp(code, reason):
+                live.ringing = None
+                self._feed(live, model.HangUp(code, reason), now)
+            case None:
+                pass
 
     # --- the tables -------------------------------------------------------------------------------
 
@@ -347,7 +474,8 @@ class Trunk:
     def due(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         dues = [live.table.due for live in self._calls.values()]
-        dues += [live.begins_s for live in self._calls.values()]
+        for live in self._calls.values():
+            dues += [live.begins_s, live.ends_s, live.ringing.due if live.ringing else None]
         dues += [self._confirming.due, self._reach.due]
         return min(d for d in dues if d is not None)
 
@@ -357,16 +485,29 @@ class Trunk:
         for live in list(self._calls.values()):
             if live.table.due is not None and live.table.due <= now:
                 self._feed(live, None, now)
+            if live.ringing and live.table.state == "ringing":
+                self._ring_on(live, live.ringing.tick(now), now)
+            if live.ends_s is not None and live.ends_s <= now:
+                self._end_in_time(live, now)
         self._begin_due(now)
         self._confirming.tick(now)
         self._reach.tick(now)
         self.publish()
+
+    def _end_in_time(self, live: Live, now: float) -> None:
+        live.ends_s = None
+        why = f"it lasted {self._plan.calling.longest_call_min} minutes, the longest time that is allowed"
+        self._tell(m.CallBlocked(phone=live.phone, number=live.remote, why=why, call=live.number))
+        self._feed(live, model.HangUp(reason="too_long"), now)
 
     def _feed(self, live: Live, event: model.Event | None, now: float) -> None:
         for action in live.table.receive(event, now):
             self._perform(live, action)
         if live.table.state == "up" and not live.up:
             live.up = True
+            self._rules.answered(live.number, now, self._local())
+            if live.longest_s is not None:
+                live.ends_s = now + live.longest_s
             self._phones.answered(live.number)
 
     def _perform(self, live: Live, action: model.Action) -> None:
@@ -436,6 +577,9 @@ class Trunk:
         del self._calls[live.number]
         if live.emergency:
             self._tell_emergencies()
+        elif live.direction == "out":
+            self._rules.ended(live.number, self._clock())
+            self._keep_book()
         self._phones.over(live.number, entry.code, entry.reason)
         self._tell(live.logged(entry, self._wall() - self._clock()))
 

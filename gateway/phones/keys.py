@@ -92,6 +92,8 @@ class Keys(Parties):
                 self.ear.hush()
                 self._keyed += key
                 self._judge(self.plan.read(self._keyed), now)
+            case "pin" if key == "#" and not self._keyed:
+                pass  # it ended the number, which was whole at its last digit
             case "pin":
                 self.ear.hush()
                 self._keyed += key

@@ -150,3 +150,10 @@ def test_number_that_cannot_go_on_does_not_and_one_that_is_no_number_is_not_call
         assert dialled(digits, country).kind == "invalid"
     if weight in ("may", "whole", "emergency"):
         assert dialled(digits, country).kind != "invalid"
+
+
+@pytest.mark.parametrize(
+    ("country", "digits"), [("GB", "0035316791777"), ("US", "01135316791777"), ("GB", "0035227864111")]
+)
+def test_number_of_a_country_with_three_digits_can_be_keyed_one_by_one(country: str, digits: str) -> None:
+    assert "never" not in {weigh(digits[:n], country) for n in range(1, len(digits) + 1)}

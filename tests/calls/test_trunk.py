@@ -1,5 +1,6 @@
 """The calls loop with an engine that only notes what it is told: the words of every room meet here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -9,8 +10,10 @@ import pytest
 
 from gateway import messages as m
 from gateway.calls.ears import Ears
+from gateway.calls.fraud import Kept
 from gateway.calls.reach import BIND_AGAIN_S, KEEP_ALIVE_S
 from gateway.calls.sip import values as v
+from gateway.calls.tally import Tally
 from gateway.calls.trunk import OPEN_WITHIN_S, Trunk
 from gateway.errors import RefusedError
 from gateway.phones.desk import Desk
@@ -37,7 +40,7 @@ class FakeEngine:
 class House:
     """A trunk with its engine, its phones, its daemon and its clock."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, book: "Shelf | None" = None) -> None:
         self.now = 1000.0
         self.engine = FakeEngine()
         self.told: list[m.FromCalls] = []
@@ -76,6 +79,7 @@ class House:
             clock=lambda: self.now,
             wall=lambda: self.now + 1e9,
             random=lambda: 0.5,
+            book=book,
         )
         self.desk.connect(self.trunk, self.trunk.publish)
         self.desk.replan(plans, m.DiallingPlan(), sounds)
@@ -377,3 +381,197 @@ def test_call_that_has_to_be_replaced_is_placed_at_the_new_server(house: House) 
     assert house.engine.sent(v.Reinvite)[-1].leg == leg
     house.trunk.engine_event(v.LegReinvited(leg, 488, "Not Acceptable Here", move=True))
     assert house.engine.sent(v.StartLeg)[-1].hop.address == third.address
+
+
+# --- the calling rules, calls for help, ringing -----------------------------------------------------------
+
+
+class Shelf:
+    """Keeps the count of calls in memory."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[Kept, ...] = ()
+
+    def load(self) -> tuple[Kept, ...]:
+        return self.kept
+
+    def save(self, kept: Iterable[Kept]) -> None:
+        self.kept = tuple(kept)
+
+
+def change(house: House, **parts: object) -> None:
+    house.plan = msgspec.structs.replace(house.plan, **parts)
+    house.replan(house.plan)
+
+
+def ended(house: House) -> list[int]:
+    return [command.leg for command in house.engine.sent(v.EndLeg)]
+
+
+@pytest.mark.parametrize("digits", ["+35316791777", "0906 555 0100", "+881612345678", "*98"])
+def test_what_is_not_allowed_is_not_dialled_and_the_owner_hears_of_it(house: House, digits: str) -> None:
+    with pytest.raises(RefusedError, match="not allowed"):
+        house.desk.verb(m.Dial(phone="desk", digits=digits))
+    assert house.engine.sent(v.StartLeg) == []
+    assert house.last(m.CallBlocked).phone == "desk"
+    explained = house.trunk.verb(m.ExplainNumber(digits=digits)).text
+    assert "not allowed" in explained
+
+
+def test_confirmation_number_is_no_matter_of_the_rules(house: House) -> None:
+    house.desk.verb(m.Dial(phone="desk", digits="8888"))
+    assert house.engine.sent(v.StartLeg)[-1].number == "8888"
+
+
+def test_pin_is_asked_for_at_the_phone_and_opens_the_rest(house: House) -> None:
+    change(house, calling=m.CallingPlan(pin="2468"))
+    house.desk.verb(m.Lift(phone="desk"))
+    house.desk.verb(m.Press(phone="desk", keys="0035316791777#"))
+    assert house.engine.sent(v.StartLeg) == []
+    house.desk.verb(m.Press(phone="desk", keys="2468#"))
+    assert [leg.number for leg in house.engine.sent(v.StartLeg)] == ["35316791777"]
+
+
+def test_pin_is_typed_once_more_after_a_wrong_one(house: House) -> None:
+    change(house, calling=m.CallingPlan(pin="2468"))
+    house.desk.verb(m.Lift(phone="desk"))
+    house.desk.verb(m.Press(phone="desk", keys="0035316791777#1111#"))
+    assert house.engine.sent(v.StartLeg) == []
+    assert "the PIN was wrong" in house.last(m.CallBlocked).why
+    assert "2468" not in repr(house.told) and "1111" not in repr(house.told)
+    house.desk.verb(m.Press(phone="desk", keys="2468#"))
+    assert len(house.engine.sent(v.StartLeg)) == 1
+
+
+def test_longest_call_is_ended_and_its_reason_told(house: House) -> None:
+    change(house, calling=m.CallingPlan(longest_call_min=3))
+    leg = house.up()
+    house.pass_s(179)
+    assert leg not in ended(house)
+    house.pass_s(1.5)
+    assert leg in ended(house)
+    assert house.last(m.CallEnded).reason == "The call has reached the longest time that is allowed."
+    assert "longest" in house.last(m.CallBlocked).why
+
+
+def test_count_of_calls_outlives_the_process(tmp_path: Path) -> None:
+    shelf = Shelf()
+    house = House(tmp_path, shelf)
+    change(house, calling=m.CallingPlan(calls_per_hour=1))
+    leg = house.up()
+    house.trunk.engine_event(v.LegEnded(leg, 200, "", answered=True))
+    again = House(tmp_path, shelf)
+    change(again, calling=m.CallingPlan(calls_per_hour=1))
+    with pytest.raises(RefusedError, match="within an hour"):
+        again.desk.verb(m.Dial(phone="desk", digits="02079460001"))
+
+
+def test_file_of_the_count_is_read_again_or_begun_anew(tmp_path: Path) -> None:
+    kept = (Kept(1e9, 739_000, 12.5), Kept(1e9 + 5, 739_000, None))
+    Tally(tmp_path / "made").save(kept)
+    assert Tally(tmp_path / "made").load() == kept
+    (tmp_path / "made" / "called.json").write_text('[["x"]]')
+    assert Tally(tmp_path / "made").load() == ()
+
+
+def test_nothing_stops_a_call_for_help(house: House) -> None:
+    strict = m.CallingPlan(types=(), calls_per_hour=1, minutes_per_day=1, hours=("mon 03:00-03:01",))
+    phones = (m.PhonePlan(name="desk", kind="virtual", may_call="inside"),)
+    rules = (m.CallerIdRule(pattern="_9.", caller_id="442012345678"),)
+    change(house, calling=strict, phones=phones, caller_id_rules=rules, help=m.HelpPlan(numbers=("5555",)))
+    for digits in ("999", "112", "5555"):
+        house.desk.verb(m.Dial(phone="desk", digits=digits))
+        started = house.engine.sent(v.StartLeg)[-1]
+        assert started.number == digits, "as dialled"
+        assert house.last(m.HelpCalled) == m.HelpCalled(
+            call=house.last(m.HelpCalled).call, phone="desk", number=digits
+        )
+        house.desk.verb(m.HangUp(phone="desk"))
+        house.trunk.engine_event(v.LegEnded(started.leg, 487, ""))
+
+
+def test_call_for_help_takes_a_slot(house: House) -> None:
+    change(house, calling=m.CallingPlan(parallel_calls=1))
+    leg = house.up()
+    house.desk.verb(m.Dial(phone="shop", digits="999"))
+    assert leg in ended(house)
+    assert house.engine.sent(v.StartLeg)[-1].number == "999"
+    assert house.last(m.HelpCalled).ended == 1
+    assert house.last(m.CallEnded).reason == "The line is needed for a call for help."
+
+
+def test_call_for_help_is_tried_elsewhere_within_five_seconds(house: House) -> None:
+    house.desk.verb(m.Dial(phone="desk", digits="999"))
+    first = house.engine.sent(v.StartLeg)[-1]
+    house.pass_s(5)
+    second = house.engine.sent(v.StartLeg)[-1]
+    assert (first.uplink, first.hop.address) == ("main", SERVER.address)
+    assert (second.uplink, second.hop.address) == ("backup", SECOND.address)
+
+
+def incoming(house: House, **rule: object) -> None:
+    change(house, incoming=(m.IncomingRule(number="", phones=("desk", "till"), **rule),))  # type: ignore[arg-type]
+    house.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "447700900123", "192.0.2.10:5060"))
+
+
+def ringing(house: House) -> set[str]:
+    return {phone.name for phone in house.desk.views() if phone.state == "ringing"}
+
+
+@pytest.fixture
+def two(house: House) -> House:
+    phones = (m.PhonePlan(name="desk", kind="virtual"), m.PhonePlan(name="till", kind="virtual"))
+    change(house, phones=phones)
+    return house
+
+
+def test_all_ring_for_their_time(two: House) -> None:
+    incoming(two, ring_s=20)
+    assert ringing(two) == {"desk", "till"}
+    two.pass_s(20)
+    assert ringing(two) == set()
+    assert ended(two) == [-1]
+    assert two.last(m.CallEnded).reason == "Nobody answers."
+
+
+def test_in_order_each_rings_for_its_time_and_the_call_can_be_taken(two: House) -> None:
+    incoming(two, ring="in_order", ring_s=20)
+    assert ringing(two) == {"desk"}
+    two.pass_s(20)
+    assert ringing(two) == {"till"}
+    assert ended(two) == []
+    two.desk.verb(m.Answer(phone="till"))
+    assert two.engine.sent(v.AnswerLeg)[-1] == v.AnswerLeg(-1, 200)
+    two.trunk.engine_event(v.LegAnswered(-1))
+    two.pass_s(30)
+    assert ended(two) == []
+
+
+def test_who_refuses_hands_it_on(two: House) -> None:
+    incoming(two, ring="in_order", ring_s=20)
+    two.desk.verb(m.HangUp(phone="desk"))
+    assert ringing(two) == {"till"}
+    two.desk.verb(m.HangUp(phone="till"))
+    assert ended(two) == [-1]
+
+
+def test_invite_of_a_stranger_rings_nothing(two: House) -> None:
+    two.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "1", "198.51.100.77:5060"))
+    assert ringing(two) == set()
+    change(two, sources=("198.51.100.64/27",))
+    two.trunk.engine_event(v.LegIncoming(-2, "main", "442012345678", "1", "198.51.100.77:5060"))
+    assert ringing(two) == {"desk"}
+
+
+def test_mos_is_of_both_directions_and_of_the_whole_call(house: House) -> None:
+    leg = house.up()
+    house.trunk.engine_event(v.LegSpoke(leg, 0.0, 1.0, 40.0, packets=50))
+    good = house.last(m.CallsNow).calls[0].mos
+    house.trunk.engine_event(v.LegSpoke(leg, 0.0, 1.0, 40.0, packets=500, far_loss=0.1))
+    worse = house.last(m.CallsNow).calls[0].mos
+    assert good and worse and good > 4.2 and worse < 3.5
+    house.trunk.engine_event(v.LegSpoke(leg, 0.0, 1.0, 40.0, packets=10))  # the stream is a new one: it moved
+    assert house.last(m.CallsNow).calls[0].mos == good
+    house.trunk.engine_event(v.LegEnded(leg, 200, "", answered=True))
+    mos = house.last(m.CallEnded).mos
+    assert mos is not None and mos < 3.6, "what was bad for most of the call is not forgotten"

@@ -163,12 +163,16 @@ class Leg(pj.Call):
             return None
         self._told_at = now
         rtcp = self.getStreamStat(self._media_index).rtcp
-        received = rtcp.rxStat
+        received, sent = rtcp.rxStat, rtcp.txStat
         return values.LegSpoke(
             self.number,
             loss=received.loss / max(1, received.pkt + received.loss),
             jitter_ms=received.jitterUsec.mean / 1000,
             rtt_ms=rtcp.rttUsec.mean / 1000,
+            packets=int(received.pkt),
+            # Of what we sent, its reports alone know what was lost (RFC 3550 §6.4.1).
+            far_loss=sent.loss / max(1, sent.pkt) if sent.updateCount else None,
+            far_jitter_ms=sent.jitterUsec.mean / 1000,
         )
 
     def _count(self) -> int:

@@ -375,12 +375,16 @@ class LegMedia:
 @dataclass(frozen=True, slots=True)
 class LegSpoke:
     """RTP came in on this leg since the last report: at once after silence, then about once a second.
-    Quality of the stream so far as RTCP counts it: `loss` a fraction, `rtt_ms` 0 until it is known."""
+    Quality of the stream so far as RTCP counts it: `loss` a fraction, `rtt_ms` 0 until it is known; the far
+    end's own reception by its reports, None before the first. `packets` came in by this stream."""
 
     leg: int
     loss: float
     jitter_ms: float
     rtt_ms: float
+    packets: int = 0
+    far_loss: float | None = None
+    far_jitter_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
