@@ -1,10 +1,11 @@
 """Door to what holds the key of the vault. Law: a key is half a file that decommissioning destroys, and half,
 where the hardware can, a secret that never lies on the disk; status says plainly what that protects against.
 
-The hardware's half comes from systemd as a credential (systemd.exec(5), LoadCredentialEncrypted= with a TPM2,
-LoadCredential= of the Pi's OTP rows), so the daemon needs no device. image/install writes the lines that ask
-for it where systemd-creds has-tpm2 says yes, or the kernel shows the OTP rows (drivers/nvmem/raspberrypi-
-otp.c; Debian's kernel has none)."""
+The hardware's half is a file on a tmpfs that the unit is given at its start (image/install writes the lines):
+what systemd-creds unseals by a TPM2, or the OTP rows of a Pi whose kernel shows them
+(drivers/nvmem/raspberrypi-otp.c; Debian's has none). So the daemon needs no device, and starts without them
+too.
+"""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from gateway.settings import store
 Kind = Literal["tpm", "otp", "file"]
 
 FILE = "vault.key"
-CREDENTIALS: Mapping[Kind, str] = {"tpm": "steadyline-tpm", "otp": "steadyline-otp"}
+HARDWARE: Mapping[Kind, str] = {"tpm": "steadyline-tpm", "otp": "steadyline-otp"}
 _BYTES = 32
 _MAX_BYTES = 4096
 
@@ -41,18 +42,17 @@ class Key:
 
 
 class Keys:
-    """The keys that can be had now. `folder`: of the file; `environment`: where systemd says its credentials
+    """The keys that can be had now. `folder`: of the file; `environment`: says where the hardware's halves
     are."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
         self._path = folder / FILE
-        self._credentials = (
-            Path(environment["CREDENTIALS_DIRECTORY"]) if (environment.get("CREDENTIALS_DIRECTORY")) else None
-        )
+        given = environment.get("STEADYLINE_KEYS")
+        self._given = Path(given) if given else None
 
     def best(self) -> Key:
         """The best key there is; the file is made at first need. Raises DoorError."""
-        for kind in CREDENTIALS:
+        for kind in HARDWARE:
             if key := self.of(kind, make=True):
                 return key
         key = self.of("file", make=True)
@@ -61,17 +61,17 @@ class Keys:
 
     def of(self, kind: Kind, *, make: bool = False) -> Key | None:
         """The key of this kind; None: it cannot be had here and now. Raises DoorError."""
-        hardware = b"" if kind == "file" else self._credential(CREDENTIALS[kind])
+        hardware = b"" if kind == "file" else self._hardware(HARDWARE[kind])
         if hardware is None:
             return None
         half = self._file(make=make)
         return Key(kind, half + hardware) if half else None
 
-    def _credential(self, name: str) -> bytes | None:
-        if self._credentials is None:
+    def _hardware(self, name: str) -> bytes | None:
+        if self._given is None:
             return None
         try:
-            secret = store.read(self._credentials / name, max_bytes=_MAX_BYTES)
+            secret = store.read(self._given / name, max_bytes=_MAX_BYTES)
         except (FileNotFoundError, DoorError):
             return None
         # OTP rows that nobody has burnt read as zeros: they are no secret.

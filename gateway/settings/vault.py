@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.errors import DoorError
 from gateway.settings import store
-from gateway.settings.keys import CREDENTIALS, PROTECTS, Keys, Kind
+from gateway.settings.keys import HARDWARE, PROTECTS, Keys, Kind
 
 MAX_BYTES: Final = 4 << 20
 OLDER: Final = 10
@@ -181,7 +181,7 @@ class Vault:
             raise ValueError("it is no snapshot of this version")
         key = self._keys.of(_KINDS[kind])
         if key is None:
-            where = "the key file" if _KINDS[kind] not in CREDENTIALS else f"the key of {_KINDS[kind]}"
+            where = "the key file" if _KINDS[kind] not in HARDWARE else f"the key of {_KINDS[kind]}"
             raise ValueError(f"{where} is not there")
         plain = AESGCM(_derived(key.secret, salt)).decrypt(nonce, data[_HEAD.size :], head)
         return Slot(path, generation, msgspec.msgpack.decode(plain, type=Content))

@@ -148,17 +148,17 @@ def test_another_box_cannot_open_it(vault: Vault, folder: Path, tmp_path: Path) 
 
 
 def test_hardware_holds_half_of_the_key(folder: Path, tmp_path: Path) -> None:
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    given = tmp_path / "given"
+    given.mkdir()
+    environment = {"STEADYLINE_KEYS": str(given)}
     plain = Vault(folder, Keys(tmp_path / "key", environment))
     seal(plain, "a")
     assert "file on the same disk" in plain.protects()
-    (credentials / "steadyline-otp").write_bytes(bytes(32))
+    (given / "steadyline-otp").write_bytes(bytes(32))
     assert "file on the same disk" in plain.protects(), "rows that nobody burnt are no secret"
-    (credentials / "steadyline-otp").write_bytes(os.urandom(32))
+    (given / "steadyline-otp").write_bytes(os.urandom(32))
     assert "OTP" in plain.protects()
-    (credentials / "steadyline-tpm").write_bytes(os.urandom(32))
+    (given / "steadyline-tpm").write_bytes(os.urandom(32))
     assert "TPM" in plain.protects()
     seal(plain, "b")
     assert texts(plain) == ["b", "a"], "what the file alone has sealed still opens"
