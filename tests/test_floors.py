@@ -35,7 +35,7 @@ MAINS = {
 # gatewayctl is a main in several files; its parser, tables, texts and masks are pure.
 MAINS |= {f"ctl/{name}" for name in ("__main__", "terminal", "talk", "seeing", "watching", "desk")}
 MAINS |= {f"ctl/{name}" for name in ("settings", "changing", "importing", "backup", "handing")}
-MAINS |= {f"ctl/{name}" for name in ("support", "paper")}
+MAINS |= {f"ctl/{name}" for name in ("support", "paper", "past")}
 # Paths below gateway/, without .py; a package counts as one door.
 DOORS = {
     *("control", "link", "service", "client"),

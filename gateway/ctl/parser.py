@@ -223,7 +223,7 @@ def _seeing(verbs: "Verbs") -> None:
     _verb(verbs, "seen", "seeing.seen", "you have read what the box did by itself after a reset")
     _family(verbs, "uplinks", "the Internet channels", uplinks, act="seeing.uplinks")
     _family(verbs, "trunk", "the provider's trunk", trunk)
-    _verb(verbs, "calls", "seeing.calls", "the calls that are up now")
+    _family(verbs, "calls", "the calls that are up now; `log`: those that have ended", _ended, "seeing.calls")
     _verb(verbs, "phones", "seeing.phones", "the phones of the box")
     _verb(verbs, "identify", "seeing.identify", "have the lamp blink for half a minute: which box is it?")
 
@@ -332,12 +332,22 @@ def _handing(verbs: "Verbs") -> None:
     )
 
 
-def _paper(verbs: "Verbs") -> None:
-    def lines(parser: Parser) -> None:
-        parser.add_argument("--lines", type=_number, default=100, metavar="N", help="how many (%(default)s)")
+def _lines(parser: Parser) -> None:
+    parser.add_argument("--lines", type=_number, default=100, metavar="N", help="how many (%(default)s)")
 
+
+def _ended(verbs: "Verbs") -> None:
+    words = _word("words", "WORDS", "only those with this in a number, phone, channel or reason", nargs="?")
+    _verb(verbs, "log", "past.calls", "the calls that have ended, newest last", words, _lines)
+
+
+def _paper(verbs: "Verbs") -> None:
+    def kind(parser: Parser) -> None:
+        parser.add_argument("--kind", metavar="KIND", help="only these: switch, uplink, call, confirm…")
+
+    _verb(verbs, "timeline", "past.timeline", "what has happened, newest last", kind, _lines)
     follow = _flag("--follow", "and go on as more come, until Ctrl-C")
-    _verb(verbs, "log", "support.log", "the journal of the gateway's services", lines, follow)
+    _verb(verbs, "log", "support.log", "the journal of the gateway's services", _lines, follow)
     support = "write what an engineer needs to see; no secrets, numbers starred"
     _verb(verbs, "support", "support.bundle", support, _file("FILE.tar.gz, must not exist yet"))
     shell = _word("shell", "bash|zsh|fish", choices=("bash", "zsh", "fish"))

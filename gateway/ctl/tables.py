@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.changes import RevisionView, TrialView
+from gateway.records import CallRecord
 from gateway.status import CallView, PhoneView, SettingsStatus, Status, UplinkStatus
 
 
@@ -91,6 +92,26 @@ def calls(live: Sequence[CallView], wall: float) -> str:
         for c in live
     ]
     return table("CALL PHONE WAY REMOTE SHOWN STATE UPLINK CODEC MOVES LASTS", rows)
+
+
+def ended(records: Sequence[CallRecord]) -> str:
+    """Calls of the past."""
+    rows = [
+        [
+            f"{day(c.started_at)} {clock(c.started_at)[:8]}",
+            c.phone or "-",
+            c.direction,
+            c.remote,
+            c.caller_id or "-",
+            c.uplink or "-",
+            str(c.moves),
+            f"{c.ended_at - c.answered_at:.0f} s" if c.answered_at else "-",
+            "-" if c.mos is None else f"{c.mos:.1f}",
+            f"{c.sip_code} {c.reason}" if c.sip_code else c.reason,
+        ]
+        for c in records
+    ]
+    return table("WHEN PHONE WAY REMOTE SHOWN UPLINK MOVES LASTED MOS ENDED", rows)
 
 
 def phones(all_of_them: Sequence[PhoneView]) -> str:
