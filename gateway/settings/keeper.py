@@ -526,10 +526,10 @@ class Keeper:
         if self._text and not empty:
             # What is not in the vault would be lost. The error is the answer; nothing was wiped.
             self._sealed = await self._work(self._doors.strongroom.seal(self._trial.revision))
+        calls = len(self._doors.applies.live())
+        await self._write_down(reset, Wanted("reset", who), now)
         if empty:
             self._world.hang_up()
-        await self._write_down(reset, Wanted("reset", who), now)
-        calls = len(self._doors.applies.live())
         going_on = (
             f" {_calls(calls)} {'ends' if empty else 'goes on unless the settings differ'}." if calls else ""
         )
@@ -545,9 +545,9 @@ class Keeper:
             await self._doorman.check(verb.password)
         self._doorman.spend(verb.proof)
         reset, now = await self._resets()
-        self._world.hang_up()
-        await self._write_down(reset, Wanted("decommission", verb.who), now)
         calls = len(self._doors.applies.live())
+        await self._write_down(reset, Wanted("decommission", verb.who), now)
+        self._world.hang_up()
         text = f"Decommissioned by {verb.who}: settings, history, vault and its key are wiped for good."
         text += f" {_calls(calls)} ends." if calls else ""
         self._say(text)
