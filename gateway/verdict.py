@@ -14,6 +14,7 @@ from gateway.status import Lamp, UplinkState, UplinkStatus, Verdict
 START_S: Final = 30.0
 """How long whatever is missing may still be coming: after our start, and after the calls process went."""
 NOTHING: Final = "Nothing to do."
+NO_HELP: Final = "Calls for help cannot get out either."
 CLOCK_IS_SET: Final = 1_700_000_000.0
 """A box without a clock of its own starts in the past; then no time of day is told."""
 
@@ -97,10 +98,12 @@ class Judge:
         if facts.mode == "setup":
             return _verdict(
                 "setup",
-                "The box is not set up yet: it cannot place calls.",
+                "The box is not set up yet: it cannot place calls, not even for help.",
                 "Open the box's page in a browser, or write its settings file.",
             )
         made = self._of_calls(facts, now, wall)
+        if made.lamp == "no_calls" and not _help_may_get_out(facts):
+            made = _verdict(made.lamp, f"{made.sentence} {NO_HELP}", made.action)
         if facts.mode == "updating":
             return _verdict(
                 "updating", f"An update is being installed. {made.sentence}", "Keep the box plugged in."
@@ -230,6 +233,13 @@ def _verdict(lamp: Lamp, sentence: str, action: str) -> Verdict:
 
 def _no_calls(why: str, action: str, more: str = "") -> Verdict:
     return _verdict("no_calls", f"You cannot call out: {why}.{more}", action)
+
+
+def _help_may_get_out(facts: Facts) -> bool:
+    """A call for help asks for no confirmed address, but for a channel that works (law 12)."""
+    dead = {"disabled", "no_device", "no_carrier", "no_address", "conflict", "down"}
+    stands = facts.calls_process == "running" and facts.guard == "standing" and not facts.provider_silent
+    return stands and any(uplink.state not in dead for uplink in facts.uplinks)
 
 
 def _going_back(facts: Facts, carrier: UplinkStatus) -> str:

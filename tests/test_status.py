@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.status import Lamp, UplinkState, UplinkStatus, Verdict
-from gateway.verdict import NOTHING, START_S, Facts, Judge, Note
+from gateway.verdict import NO_HELP, NOTHING, START_S, Facts, Judge, Note
 
 STATES: tuple[UplinkState, ...] = get_args(UplinkState)
 AT_14_05 = 1_700_057_100.0
@@ -143,19 +143,33 @@ def test_no_calls() -> None:
     down = uplink("main", "down"), uplink("backup1", "no_carrier")
     assert box.see(*down) == Verdict(
         lamp="no_calls",
-        sentence="You cannot call out: all Internet channels are down.",
+        sentence=f"You cannot call out: all Internet channels are down. {NO_HELP}",
         action="Restart the router of main; if that is no help, call its provider.",
     )
     assert box.see(uplink("main", "no_carrier"), uplink("backup1", "down")).sentence == (
-        "You cannot call out: all Internet channels are down. Main is without a carrier."
+        f"You cannot call out: all Internet channels are down. Main is without a carrier. {NO_HELP}"
     )
     assert box.see(uplink("main", "no_carrier")).sentence == (
-        "You cannot call out: the Internet channel main is without a carrier."
+        f"You cannot call out: the Internet channel main is without a carrier. {NO_HELP}"
     )
     assert "switched off" in box.see(uplink("main", "disabled")).sentence
     assert "being tried" in box.see(uplink("main", "probing"), uplink("backup1", "suspect")).sentence
     assert "the telephone provider answers on no channel" in box.see(*OLD_BOX, provider_silent=True).sentence
     assert "guard" in box.see(*OLD_BOX, guard="absent").sentence
+
+
+def test_it_is_said_when_not_even_help_can_be_called() -> None:
+    box = Box(*OLD_BOX)
+    box.wait(START_S)
+    for facts in (
+        {"uplinks": (uplink("main", "down"),)},
+        {"uplinks": OLD_BOX, "provider_silent": True},
+        {"uplinks": OLD_BOX, "guard": "absent"},
+    ):
+        uplinks = facts.pop("uplinks")
+        assert box.see(*uplinks, **facts).sentence.endswith(NO_HELP)  # type: ignore[misc, arg-type]
+    assert NO_HELP not in box.see(uplink("main", "up_unconfirmed"), uplink("backup1", "down")).sentence
+    assert "not even for help" in Box().see(mode="setup").sentence
 
 
 def test_starting_ends_in_the_truth() -> None:

@@ -55,7 +55,7 @@ from gateway.calls.move import ENGINE_GAVE_UP, Lost, Move, Rings, Settled, Verdi
 from gateway.calls.routing import SILENCE, GiveUp, Route, Try
 from gateway.messages import Server
 
-Timer = Literal["silence", "ring", "stranded", "ack", "media"]
+Timer = Literal["silence", "routing", "ring", "stranded", "ack", "media"]
 
 _SPOKE_WITHIN_S: Final = 3.0
 _REPAIR_PAUSE_S: Final = 10.0
@@ -210,7 +210,7 @@ class Call:
             timer = min(self._timers, key=self._timers.__getitem__)
             del self._timers[timer]
             match timer:
-                case "silence":
+                case "silence" | "routing":
                     self._attempt_failed(SILENCE, None, now)
                 case "ring":
                     self._end(0, "no_answer", now)
@@ -258,6 +258,10 @@ class Call:
 
     def _progress(self, code: int, now: float) -> None:
         self._timers.pop("silence", None)
+        if code >= 180:
+            self._timers.pop("routing", None)
+        elif self._route and self._route.kind == "emergency" and self.state == "trying":
+            self._timers.setdefault("routing", now + self._timing.routing_s)
         self._timers.setdefault("ring", now + self._timing.ring_s)
         if self._route:
             self._legs.emit(*self._route.progress(code))

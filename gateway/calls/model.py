@@ -93,6 +93,8 @@ class Timing:
 
     silence_s: float = 4.0
     """An INVITE without any answer."""
+    routing_s: float = 15.0
+    """A call for help that was taken in (100), and is heard of no more: it goes another way."""
     ring_s: float = 180.0
     """A phone that rings, here or there."""
     reinvite_s: float = 2.0

@@ -193,9 +193,11 @@ class Room:
         return self.admissions.lets(name) or self.lines[name].entitled
 
     def providers(self) -> tuple[Network, ...]:
-        """All that the provider is known to be."""
+        """All that the provider is known to be, and others who may call: for kernel and guard they are alike,
+        they are heard, and answered from confirmed addresses alone."""
         servers = (ip_network(server.address) for server in self.names.servers)
-        return (*self.settings.trunk.networks, *servers)
+        sources = (network for source in self.settings.incoming.sources for network in source.networks)
+        return (*self.settings.trunk.networks, *servers, *sources)
 
     def plan(self) -> KernelPlan:
         """What kernel and guard are to be led to."""

@@ -643,3 +643,14 @@ def test_a_call_moves_by_reinvite_between_uplinks_of_one_ip_version() -> None:
     script(Begin())
     script(Answered(1))
     assert script(PathsChanged(mixed("backup2", "leave"))) == [Reinvite(1, "backup2", False)]
+
+
+def test_call_for_help_that_is_taken_in_and_forgotten_goes_another_way() -> None:
+    script = outgoing("emergency", (ONE, TWO))
+    script(Begin())
+    script(Progress(1, 100))
+    assert script.after(14.9) == []
+    assert StartLeg(2, "backup1", TWO) in script.after(0.2)
+    script(Progress(2, 100))
+    script(Progress(2, 180))
+    assert script.after(60.0) == [], "one that rings is left to ring"
