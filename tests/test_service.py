@@ -210,7 +210,8 @@ def test_a_box_without_settings_is_ready_when_its_guard_stands(tmp_path: Path) -
         raise AssertionError("there is nothing to build a room for")
 
     async def scene(told: Told) -> None:
-        await told.until(lambda word: word == "STATUS=The box is not set up yet: it cannot place calls, not even for help.")
+        sentence = "The box is not set up yet: it cannot place calls, not even for help."
+        await told.until(lambda word: word == f"STATUS={sentence}")
         await told.until(lambda word: word == "WATCHDOG=1")
         assert "READY=1" not in told.words
         may_stand.set()

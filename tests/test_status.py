@@ -167,7 +167,7 @@ def test_it_is_said_when_not_even_help_can_be_called() -> None:
         {"uplinks": OLD_BOX, "guard": "absent"},
     ):
         uplinks = facts.pop("uplinks")
-        assert box.see(*uplinks, **facts).sentence.endswith(NO_HELP)  # type: ignore[misc, arg-type]
+        assert box.see(*uplinks, **facts).sentence.endswith(NO_HELP)  # type: ignore[misc]
     assert NO_HELP not in box.see(uplink("main", "up_unconfirmed"), uplink("backup1", "down")).sentence
     assert "not even for help" in Box().see(mode="setup").sentence
 
