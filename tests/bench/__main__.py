@@ -32,6 +32,7 @@ BENCHMARKS: Final = {
     "strays": "random link events: nothing may leave from an unconfirmed pair",
     "flap": "a cable that comes and goes every second",
     "strangers": "a flood of INVITEs from a host in nobody's list",
+    "hostile": "10,000 messages that would have the box dial, from strangers and from the trunk",
     "kill": "kill -9 of each process",
     "rest": "memory and CPU at rest",
     "resets": "factory resets at random moments, and a box that is given away",
