@@ -7,8 +7,9 @@ count it; what cannot be written is kept, as far as memory allows, and tried aga
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Never
+from typing import Final, Never, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.history.model import Batch, Shelf
@@ -29,6 +30,7 @@ MOST_KEPT: Final = 5000
 TURN_S: Final = 1.0
 
 Reply = Callable[[AnyMessage], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Recorder:
         self._store, self._publish, self._wall = store, publish, wall
         self._inbox = Inbox[Event | CallEnded | Status | _Asked]()
         self._clock = asyncio.get_running_loop().time
+        self._disk = ThreadPoolExecutor(1, "history")
         self._minutes = Minutes()
         self._waiting = Batch([], [], [])
         self._flush_at = self._prune_at = self._minutes_at = self._look_at = self._clock()
@@ -99,9 +102,10 @@ class Recorder:
                     self._prune_at = now + PRUNE_S
                     await self._try(lambda: self._store.prune(self._wall()))
         finally:
-            if self._waiting:
-                await self._flush()
-            self._store.close()
+            # One thread: what it is at when the end comes is done before the rest is written and all closed.
+            await self._flush()
+            await self._on_disk(self._store.close)
+            self._disk.shutdown(wait=False)
 
     def _due(self) -> float:
         now = self._clock()
@@ -120,9 +124,12 @@ class Recorder:
         self._flush_at = self._minutes_at = self._clock() + AGAIN_S
         self._waiting = Batch(batch.calls[-MOST_KEPT:], batch.events[-MOST_KEPT:], batch.minutes[-MOST_KEPT:])
 
+    async def _on_disk(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
     async def _try(self, work: Callable[[], None]) -> bool:
         try:
-            await asyncio.to_thread(work)
+            await self._on_disk(work)
         except GatewayError as error:
             if str(error) != self._said:  # once for each trouble
                 self._said = str(error)
@@ -138,13 +145,13 @@ class Recorder:
         try:
             match verb:
                 case GetCalls():
-                    calls, more = await asyncio.to_thread(self._store.calls, verb)
+                    calls, more = await self._on_disk(lambda: self._store.calls(verb))
                     return CallsThen(calls=tuple(calls), more=more)
                 case GetEvents():
-                    events, more = await asyncio.to_thread(self._store.events, verb)
+                    events, more = await self._on_disk(lambda: self._store.events(verb))
                     return EventsThen(events=tuple(events), more=more)
                 case GetSeries():
-                    samples = await asyncio.to_thread(
+                    samples = await self._on_disk(
                         lambda: thinned(
                             self._store.minutes(verb.uplink, verb.since, verb.until),
                             verb.since,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -214,3 +215,38 @@ def test_the_file_is_strict(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as db, pytest.raises(sqlite3.IntegrityError):
         db.execute("insert into events (at, kind) values ('soon', 'x')")
     db.close()
+
+
+def test_an_end_in_the_middle_of_writing_waits_for_the_disk(tmp_path: Path) -> None:
+    """What is being written when the end comes is done first, then all is closed: never two at a time."""
+    at_once, most, order = 0, 0, list[str]()
+
+    class Slow(Store):
+        def write(self, batch: Batch) -> None:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            time.sleep(0.2)
+            super().write(batch)
+            order.append("wrote")
+            at_once -= 1
+
+        def close(self) -> None:
+            order.append("closed")
+            super().close()
+
+    async def main() -> None:
+        recorder = Recorder(Slow(tmp_path), lambda event: None)
+        running = asyncio.create_task(recorder.run())
+        recorder.happened(event("first"))
+        recorder.ask(GetEvents(), lambda answer: None)  # has it written now
+        await asyncio.sleep(0.05)
+        recorder.happened(event("second"))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(main())
+    assert most == 1 and order[-1] == "closed"
+    store = Store(tmp_path)
+    assert "first" in [e.text for e in store.events(GetEvents())[0]]
+    store.close()
