@@ -35,6 +35,7 @@ from gateway.settings.ruins import Ruins
 from gateway.settings.shelf import Shelf
 from gateway.settings.strongroom import Strongroom
 from gateway.status import CallView
+from gateway.uplinks import sysfs
 from gateway.vacancy import Room, Vacancy
 
 LONGEST_TURN_S = 5.0
@@ -114,7 +115,7 @@ async def serve(
         return panel.has_button()
 
     stop = asyncio.Event()
-    register = Register(options.state, ledger, tell_confirmed)
+    register = Register(options.state, ledger, tell_confirmed, options.recordings)
     vacancy = Vacancy(
         build_room,
         close_guard,
@@ -155,6 +156,7 @@ async def serve(
         past=history,
         shown=panel.shown,
         identify=panel.identify,
+        devices=sysfs.devices,
     )
     await sockets.listen(options.run, _admissions())
     settle_memory()

@@ -32,6 +32,8 @@ from gateway.messages import (
     Changed,
     ConfirmAddress,
     ConfirmResult,
+    DevicesNow,
+    DeviceView,
     Done,
     EmergencyCalls,
     Envelope,
@@ -39,6 +41,8 @@ from gateway.messages import (
     EventKind,
     Follow,
     FromCalls,
+    GetDevices,
+    GetRecording,
     GetStatus,
     HangUp,
     HelpCalled,
@@ -48,6 +52,7 @@ from gateway.messages import (
     ObserveAddress,
     Path,
     Paths,
+    RecordingNow,
     Refused,
     StatusNow,
     TrunkPlan,
@@ -138,6 +143,9 @@ class Confirmations(Protocol):
     async def rename(self, names: Mapping[str, str]) -> None:
         """Uplinks have other names: old to new. What is confirmed stays confirmed."""
 
+    async def recording(self, uplink: str) -> RecordingNow:
+        """What was heard when this uplink was confirmed. Raises RefusedError, DoorError."""
+
 
 class Changes(Protocol):
     """The settings room: the one that changes settings, and all that hangs on them."""
@@ -212,6 +220,7 @@ class Hub:
         changes: Changes | None = None,
         past: Past | None = None,
         identify: Callable[[], bool] = lambda: False,
+        devices: Callable[[], Sequence[DeviceView]] = tuple,
     ) -> None:
         self._inbox = inbox
         self._sockets = sockets
@@ -222,6 +231,7 @@ class Hub:
         self._changes = changes
         self._past = past
         self._identify = identify
+        self._devices = devices
         self._recent = deque[Event](maxlen=RECENT)
         self._judge = Judge(asyncio.get_running_loop().time())
         self._logged = ("", "")
@@ -473,6 +483,10 @@ class Hub:
                     tasks.create_task(self._observe(verb.uplink, reply), name=f"observe {verb.uplink}")
                 case Identify():
                     reply(self._blink())
+                case GetDevices():
+                    reply(DevicesNow(devices=tuple(self._devices())))
+                case GetRecording():
+                    tasks.create_task(self._play(verb.uplink, reply), name=f"play {verb.uplink}")
                 case GetSupport():
                     self._keeper().ask(verb, peer.role, lambda answer: reply(self._with_support(answer)))
                 case _ if isinstance(verb, ChangeVerb):
@@ -559,6 +573,12 @@ class Hub:
             if admitted:
                 self._uplinks.release(uplink)
         reply(answer)
+
+    async def _play(self, uplink: str, reply: Callable[[AnyMessage], None]) -> None:
+        try:
+            reply(await self._confirmations.recording(uplink))
+        except GatewayError as error:
+            reply(_refusal(error))
 
     # --- timeline ---------------------------------------------------------------------------------
 

@@ -381,6 +381,16 @@ class ExplainNumber(Message, frozen=True, kw_only=True):
     digits: str
 
 
+class GetDevices(Message, frozen=True, kw_only=True):
+    """Ask for DevicesNow: the sockets of the box that a line could be plugged into."""
+
+
+class GetRecording(Message, frozen=True, kw_only=True):
+    """Ask for RecordingNow: what the confirmation number said when it confirmed this uplink."""
+
+    uplink: str
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -404,6 +414,27 @@ class StatusNow(Message, frozen=True, kw_only=True):
     """The answer to GetStatus."""
 
     status: Status
+
+
+class DeviceView(Frozen, frozen=True, kw_only=True):
+    """One network device of Ethernet's kind. `carrier` None: it is switched off, so nobody can tell."""
+
+    name: str
+    mac: str
+    carrier: bool | None
+    mbit_s: int = 0
+
+
+class DevicesNow(Message, frozen=True, kw_only=True):
+    """The answer to GetDevices, by name."""
+
+    devices: tuple[DeviceView, ...]
+
+
+class RecordingNow(Message, frozen=True, kw_only=True):
+    """The answer to GetRecording: a WAV file in base64, cut when it is long."""
+
+    data: str
 
 
 EventKind = Literal[
@@ -457,10 +488,12 @@ Verb = (
     | SendDigits
     | PlayFile
     | ExplainNumber
+    | GetDevices
+    | GetRecording
     | ChangeVerb
     | RecordVerb
 )
-Reply = Done | Refused | StatusNow | ChangeReply | RecordReply
+Reply = Done | Refused | StatusNow | DevicesNow | RecordingNow | ChangeReply | RecordReply
 FromDaemon = Paths | TrunkPlan
 FromCalls = (
     CallsReady

@@ -29,10 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     where.add_argument("--listen", metavar="ADDRESS:PORT", help="serve plain HTTP here, for a look")
     where.add_argument("--unix", type=Path, metavar="PATH", help="serve on this unix socket, for nginx")
     parser.add_argument("--name", action="append", default=[], help="a host name that the page may have")
+    parser.add_argument("--state", type=Path, help="a folder of its own, for a half-done set-up")
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname).1s %(name)s: %(message)s")
     own = socket.gethostname().partition(".")[0]
-    app = create_app(Box(given.run, given.socket), names=[*given.name, own, f"{own}.local"])
+    names = [*given.name, own, f"{own}.local"]
+    app = create_app(Box(given.run, given.socket), state=given.state, names=names)
     options: dict[str, Any] = {
         "threads": THREADS,
         "channel_request_lookahead": 1,  # a stream whose page has gone is noticed

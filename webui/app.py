@@ -4,6 +4,7 @@ gatewayctl."""
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, g, request
@@ -13,6 +14,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from gateway.errors import GatewayError
 from webui import gate, words
 from webui.box import Box, GoneError, RefusedWhole
+from webui.confirming import Confirming
+from webui.draft import Draft
 from webui.live import Hub
 from webui.pages import BLUEPRINTS
 from webui.sessions import Sessions
@@ -32,13 +35,15 @@ PAGES = (
 )
 
 
-def create_app(box: Box, *, names: Iterable[str] = ()) -> Flask:
-    """The application. `names`: host names that the page may be called by, besides addresses."""
+def create_app(box: Box, *, names: Iterable[str] = (), state: Path | None = None) -> Flask:
+    """The application. `names`: host names that the page may be called by, besides addresses; `state`: a
+    folder of its own."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_FORM_BYTES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     hub = Hub(box)
     app.extensions["box"], app.extensions["hub"], app.extensions["sessions"] = box, hub, Sessions()
+    app.extensions["draft"], app.extensions["confirming"] = Draft(state), Confirming(box)
     known = frozenset(names)
     gate.guard(app, box, app.extensions["sessions"], lambda: known)
     for blueprint in BLUEPRINTS:

@@ -170,10 +170,16 @@ def with_problems(shown: Form, raw: Json, problems: Mapping[str, str]) -> Form:
     items of lists go by their number."""
     base = ".".join(str(part) for part in _numbered(shown.path, raw))
     fields = [
-        replace(field, problem=problems.get(f"{base}.{field.key}" if base else field.key, ""))
+        replace(field, problem=_problem(f"{base}.{field.key}" if base else field.key, problems))
         for field in shown.fields
     ]
     return replace(shown, fields=tuple(fields))
+
+
+def _problem(path: str, problems: Mapping[str, str]) -> str:
+    """With the value itself, or with one of the items in it."""
+    found = (said for at, said in problems.items() if at == path or at.startswith(f"{path}."))
+    return next(found, "")
 
 
 def refilled(shown: Form, given: Mapping[str, Sequence[str]]) -> Form:

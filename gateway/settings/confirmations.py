@@ -5,6 +5,8 @@ provider saw that very address.
 """
 
 import asyncio
+import base64
+import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +17,13 @@ from pathlib import Path
 import msgspec
 
 from gateway.errors import DoorError, RefusedError
-from gateway.messages import ConfirmResult, Done, Refused
+from gateway.messages import ConfirmResult, Done, RecordingNow, Refused
 from gateway.settings import store
 
 FILE = "confirmations.json"
 MAX_FILE_BYTES = 1 << 20
+MAX_RECORDING_BYTES = 600_000
+"""37 s of speech; in base64 it still fits into one message."""
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,8 +143,11 @@ class Ledger:
 class Register:
     """The ledger in force. `tell` hears of each new one, after it is on the disk."""
 
-    def __init__(self, state: Path, ledger: Ledger, tell: Callable[[Ledger], None]) -> None:
+    def __init__(
+        self, state: Path, ledger: Ledger, tell: Callable[[Ledger], None], recordings: Path | None = None
+    ) -> None:
         self._state = state
+        self._recordings = recordings
         self._tell = tell
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")  # one at a time
         self._before: Ledger | None = None
@@ -165,6 +172,21 @@ class Register:
         """The provider has refused this uplink's address and taken another: it is not confirmed any more."""
         if self.ledger.of(uplink):
             await self._keep(lambda ledger: ledger.without(uplink))
+
+    async def recording(self, uplink: str) -> RecordingNow:
+        """What was heard when this uplink was confirmed. Raises RefusedError when nothing is kept of it."""
+        kept = self.ledger.of(uplink)
+        name = Path(kept.recording).name if kept else ""
+        if not name or self._recordings is None:
+            raise RefusedError(
+                f"there is no recording of a confirmation by {uplink}",
+                where=uplink,
+                remedy="Confirm its address by a call",
+            )
+        # The calls process names the file; whatever it names, only its own folder is read.
+        path = self._recordings / name
+        data = await asyncio.get_running_loop().run_in_executor(self._writer, _recorded, path)
+        return RecordingNow(data=base64.b64encode(data).decode())
 
     def try_out(self, confirmations: bytes) -> None:
         """Others, such as a backup brings, in force until `keep` or `return_to_kept`. Raises RefusedError."""
@@ -204,6 +226,16 @@ class Register:
             trouble = f" It could not be stored, and counts until the next start: {error}."
         self._tell(self.ledger)
         return trouble
+
+
+def _recorded(path: Path) -> bytes:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            return file.read(MAX_RECORDING_BYTES)
+    except OSError as error:
+        raise RefusedError(
+            f"the recording cannot be read ({error.strerror})", where=str(path), remedy="Confirm once more"
+        ) from None
 
 
 def load(state: Path) -> Ledger:

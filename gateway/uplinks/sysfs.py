@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from gateway.errors import DoorError
+from gateway.messages import DeviceView
 
 _CLASS = "/sys/class/net"
 _SETTINGS = Path("/proc/sys/net/ipv4")
@@ -77,3 +78,31 @@ def _write(path: Path, value: str) -> None:
             where=str(path),
             remedy="Run the daemon as its unit",
         ) from None
+
+
+def devices(root: Path = Path(_CLASS)) -> tuple[DeviceView, ...]:
+    """What a line could be plugged into, by name: no loopback, no bridge, no tunnel."""
+    found = []
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        made = _text(path / "uevent")
+        if _text(path / "type") != "1" or "DEVTYPE=bridge" in made or (path / "tun_flags").exists():
+            continue  # ARPHRD_ETHER alone
+        carrier = _text(path / "carrier")
+        speed = _text(path / "speed")
+        found.append(
+            DeviceView(
+                name=path.name,
+                mac=_text(path / "address"),
+                carrier=carrier == "1" if carrier else None,
+                mbit_s=int(speed) if speed.isdigit() else 0,
+            )
+        )
+    return tuple(found)
+
+
+def _text(path: Path) -> str:
+    """Empty when it cannot be read: a device that is down has no carrier and no speed."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

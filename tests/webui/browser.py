@@ -33,14 +33,15 @@ _AXE: Final = Path(__file__).with_name("axe")
 
 
 class Served:
-    """`python -m webui` for the daemon whose sockets are in `run`. Ends with `close`."""
+    """`python -m webui` for the daemon whose sockets are in `run`; end it by `close`. `state`: its folder."""
 
-    def __init__(self, run: Path, log: Path) -> None:
+    def __init__(self, run: Path, log: Path, state: Path | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         words = ["--run", str(run), "--listen", f"127.0.0.1:{port}"]
+        words += ["--state", str(state)] if state else []
         with log.open("w") as sink:
             self.child = subprocess.Popen([sys.executable, "-m", "webui", *words], cwd=ROOT, stderr=sink)
         until = time.monotonic() + 20

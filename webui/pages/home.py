@@ -6,14 +6,16 @@ from flask import Blueprint, redirect, render_template, url_for
 
 from gateway.changes import Seen
 from gateway.messages import Done
-from webui.pages.common import box
+from webui.pages.common import box, status
 
 blueprint = Blueprint("home", __name__)
 
 
 @blueprint.route("/")
 def page() -> Any:
-    """The page; htmx asks for its live part by the same address."""
+    """The page; its live part is fetched by the same address. A box without settings is set up first."""
+    if status().settings.origin == "none":
+        return redirect(url_for("setup.page"))
     return render_template("home.html", twin="gatewayctl status")
 
 
