@@ -13,6 +13,8 @@ Choices, and why:
 - Strangers are dropped before connection tracking (priority -310), so 20,000 packets a second cost little.
 - Packets from the provider are marked like the uplink's probes, so that a reverse-path filter finds the way
   of an address that is not confirmed yet (src_valid_mark).
+- The page is never served towards an uplink. On a box without an office side of its own, whose hosts come by
+  the device of an uplink, it is served to addresses of hosts nearby.
 - The office's connections get source ports from 20000 up, away from the ports of the calls process.
 """
 
@@ -39,6 +41,11 @@ Element = tuple[str, ...]
 _OLD = "0x5349502f, 0x41434b20, 0x42594520, 0x43414e43, 0x50524143, 0x55504441"
 """How packets of known dialogues begin: `SIP/`, `ACK `, `BYE `, `CANC`, `PRAC`, `UPDA`."""
 
+_PAGE = "80, 443"
+_HOME4 = "10.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16"
+_HOME6 = "fc00::/7, fe80::/10"
+"""Addresses of hosts nearby: RFC 1918, RFC 3927, RFC 4193."""
+
 _SETS: Final[Mapping[str, str]] = {
     "providers4": "type ipv4_addr; flags interval;",
     "providers6": "type ipv6_addr; flags interval;",
@@ -50,6 +57,8 @@ _SETS: Final[Mapping[str, str]] = {
     "probes6": "type ifname . ipv6_addr . mark;",
     "sip_ports": "type inet_service;",
     "call_ports": "type inet_service; flags interval;",
+    "outside": "type ifname;",
+    "shared": "type ifname;",
 }
 MAPS: Final[Mapping[str, str]] = {"probe_marks": "type ifname : mark;"}
 NAMES: Final = frozenset({*_SETS, *MAPS})
@@ -68,6 +77,11 @@ _CHAINS: Final = f"""
     iifname . ip6 daddr @declared6 ip6 saddr @providers6 meta mark set iifname map @probe_marks
     udp dport @call_ports jump doorman
     tcp dport @sip_ports jump doorman
+    tcp dport {{ {_PAGE} }} iifname @outside fib daddr type local counter name "strangers" drop
+    tcp dport {{ {_PAGE} }} iifname @shared ip saddr != {{ {_HOME4} }} fib daddr type local \
+counter name "strangers" drop
+    tcp dport {{ {_PAGE} }} iifname @shared ip6 saddr != {{ {_HOME6} }} fib daddr type local \
+counter name "strangers" drop
   }}
   chain doorman {{
     iifname "lo" accept
@@ -133,6 +147,7 @@ def contents(plan: KernelPlan) -> Guard:
         pair = (path.device, str(path.address))
         sets[f"declared{path.address.version}"].add(pair)
         sets[f"probes{path.address.version}"].add((*pair, str(probe_mark(path.index))))
+        sets["outside" if plan.lan else "shared"].add((path.device,))
         sets["probe_marks"].add((path.device, str(probe_mark(path.index))))
         if path.admitted:
             sets[f"admitted{path.address.version}"].add(pair)

@@ -233,3 +233,38 @@ def test_the_office_leaves_by_explicit_addresses_and_keeps_its_uplink(
             assert there.recvfrom(100)[1] == source
 
     guarded(box, work)
+
+
+def test_the_page_is_served_to_the_office_alone(spaces: tuple[Space, Space, Space]) -> None:
+    box, far, office = spaces
+
+    def listening() -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("0.0.0.0", 443))
+        made.listen()
+        return made
+
+    def reaches(space: Space, address: str, source: str) -> bool:
+        def knock() -> bool:
+            try:
+                socket.create_connection((address, 443), 0.5, (source, 0)).close()
+            except OSError:
+                return False
+            return True
+
+        return space.call(knock)
+
+    def with_office_side(door: Nft) -> None:
+        assert reaches(office, "192.168.50.1", "192.168.50.10")
+        assert not reaches(far, "10.0.1.2", "10.0.1.1"), "not even from the next router"
+        assert not reaches(far, "192.168.50.1", "198.51.100.66"), "nor by the office's own address"
+
+    def without(door: Nft) -> None:
+        assert reaches(far, "10.0.1.2", "10.0.1.1"), "a host nearby"
+        assert not reaches(far, "10.0.1.2", "198.51.100.66"), "a stranger"
+
+    far.ip("route", "add", "192.168.50.0/24", "via", "10.0.1.2")
+    with box.call(listening):
+        guarded(box, with_office_side, replace(BOTH, lan=("lan0",)))
+        guarded(box, without, replace(BOTH, lan=()))

@@ -4,8 +4,10 @@
 root=$1 python=$2
 mkdir -p /opt/steadyline/venv/bin /etc/steadyline
 printf '#!/bin/sh\ncd %s && exec %s -m gateway "$@"\n' "$root" "$python" >/opt/steadyline/venv/bin/gateway
-printf '#!/bin/sh\nexec %s "$@"\n' "$python" >/opt/steadyline/venv/bin/python
+printf '#!/bin/sh\ncd %s && exec %s "$@"\n' "$root" "$python" >/opt/steadyline/venv/bin/python
 chmod 755 /opt/steadyline/venv/bin/*
+cp "$root/systemd/nginx.conf" /opt/steadyline/nginx.conf
+cp -r "$root/webui/static" /opt/steadyline/static
 cp "$root/tests/units/settings.toml" /etc/steadyline/settings.toml
 systemd-sysusers "$root/systemd/sysusers.conf"
 chown steadyline:steadyline /etc/steadyline /etc/steadyline/settings.toml
@@ -77,6 +79,27 @@ echo "lender: $(systemctl is-active gateway-packets) $(grep CapEff /proc/"$lende
 echo "borrowed: $(ss -0 -n -p | grep -c "pid=$daemon,")"
 echo "forwarding: $(journalctl --no-pager -o cat -u gateway | grep -c 'forwarding is off')"
 echo "rules: $(ip rule | grep -c 'proto 201')"
+hostname box
+ip addr add 192.168.50.1/24 dev lan0
+systemctl start gateway-web gateway-front
+for _ in $(seq 40); do [ -S /run/steadyline-web/page.sock ] && ss -ltn | grep -q ':443 ' && break; sleep 0.25; done
+echo "page: $(systemctl is-active gateway-web gateway-front | tr '\n' ' ')"
+fetch() { curl -s -m 5 -o /dev/null "$@"; }
+insist="--insecure --resolve box.local:443:192.168.50.1 --resolve box.local:80:192.168.50.1"
+echo "https: $(fetch $insist -w '%{http_code} %{http_version} %{redirect_url}' https://box.local/ | sed 's,https://box.local,,')"
+echo "https: $(fetch $insist -w '%{http_code} %{http_version} %{content_type}' https://box.local/static/steadyline.css)"
+echo "https: $(fetch $insist -H 'Host: evil.example' -w '%{http_code} %{http_version}' https://192.168.50.1/)"
+echo "http: $(fetch $insist -w '%{http_code} %{redirect_url}' http://box.local/x)"
+curl -s -m 5 -o /run/authority.crt http://192.168.50.1/authority.crt
+fetch --cacert /run/authority.crt --resolve box.local:443:192.168.50.1 https://box.local/login &&
+	fetch --cacert /run/authority.crt https://192.168.50.1/login
+code=$?; echo "trusted: $code"; [ $code = 0 ] || { openssl x509 -in /var/lib/steadyline-front/page.crt -noout -ext subjectAltName; curl -sS -m 5 -o /dev/null --cacert /run/authority.crt --resolve box.local:443:192.168.50.1 https://box.local/login; hostname; ls -l /run/authority.crt; } 2>&1
+echo "keys: $(stat -c '%a %U' /var/lib/steadyline-front/page.key /var/lib/steadyline-front/authority.key | tr '\n' ' ')"
+echo "front: $(grep CapEff /proc/"$(systemctl show -P MainPID gateway-front)"/status | tr '\t' ' ')"
+echo "front: $(setpriv --reuid steadyline-front --regid steadyline-front --clear-groups "$python" -c '
+import socket
+try: socket.socket(socket.AF_UNIX).connect("/run/steadyline/web.sock"); print("let in")
+except OSError as error: print(error.strerror)')"
 echo "dropped: $(grep -E 'CapEff' /proc/"$(systemctl show -P MainPID gateway-calls)"/status | tr '\t' ' ')"
 calls=$(systemctl show -P MainPID gateway-calls)
 kill -9 "$daemon"

@@ -59,6 +59,13 @@ def test_only_admitted_pairs_are_admitted(plan: KernelPlan) -> None:
     assert set(sets) == NAMES
 
 
+@given(plans())
+def test_the_page_is_closed_by_every_device_of_an_uplink(plan: KernelPlan) -> None:
+    sets = contents(plan).sets
+    devices = {(path.device,) for path in plan.paths}
+    assert (sets["outside"], sets["shared"]) == ((devices, set()) if plan.lan else (set(), devices))
+
+
 def test_a_boot_admits_nothing_and_knows_its_chains() -> None:
     text = boot([ip_network("192.0.2.0/28")])
     assert SKELETON in text
