@@ -142,6 +142,7 @@ class Keeper:
         self._sealed: Sealed | None = None
         self._seal_at: float | None = self._clock() if begun.text else None
         self._vault_trouble = ""
+        self._ending = False
 
     # --- what others ask and say ------------------------------------------------------------------
 
@@ -254,6 +255,8 @@ class Keeper:
             self._say(f"The password could not be taken away. {error}")
 
     async def _answer(self, verb: ChangeVerb, role: str, reply: Reply) -> None:
+        if self._ending and not isinstance(verb, GetSettings | GetTrial | GetHistory | GetSupport):
+            raise RefusedError("the box is being reset", where="settings", remedy="Try again in a moment")
         match verb:
             case GetSettings():
                 reply(await self._settings_now(verb.revision))
@@ -560,6 +563,7 @@ class Keeper:
                 case Write(record):
                     await self._disk(self._doors.resets.write, record)
                 case Restart():
+                    self._ending = True  # what would be promised from here on would be wiped
                     self._world.restart()
                 case _:
                     raise AssertionError(action)

@@ -426,6 +426,8 @@ def test_a_factory_reset_is_written_down_before_the_process_ends(tmp_path: Path)
         done = await stage.done(FactoryReset(who="the page"))
         assert "restores its settings from the vault" in done.text
         assert stage.ruins.record().pending == "reset" and stage.restarts == 1
+        late = TrySettings(text=OTHER, base=1, who="anna")
+        assert "being reset" in await stage.refused(late), "it would be wiped"
         assert stage.file.exists(), "wiping is for the next start"
 
     play(tmp_path, scene)
