@@ -9,14 +9,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway import messages as m
-from gateway.calls import callerid, fraud, model, numbers, quiet, routing
+from gateway.calls import callerid, model, numbers, quiet, routing
 from gateway.calls.call import Call
 from gateway.calls.confirming import Confirming
+from gateway.calls.gate import Book, Gate
 from gateway.calls.incoming import BUSY, GiveUp, Offer, Ringing, rule_for, within
 from gateway.calls.live import Live
 from gateway.calls.quality import Report
@@ -46,13 +45,6 @@ class Phones(Protocol):
     def told(self, call: int, reason: str) -> None: ...
     def over(self, call: int, code: int, reason: str) -> None: ...
     def views(self) -> tuple[PhoneView, ...]: ...
-
-
-class Book(Protocol):
-    """Where the count of calls outlives this process."""
-
-    def load(self) -> tuple[fraud.Kept, ...]: ...
-    def save(self, kept: Iterable[fraud.Kept]) -> None: ...
 
 
 Tell = Callable[[m.FromCalls], None]
@@ -93,11 +85,8 @@ class Trunk:
         self._rests = routing.Rests()
         self._reach = Reach(plan, engine, self._rests, clock)
         self._told: m.CallsNow | None = None
-        self._book = book
         self._capacity = capacity
-        self._rules = fraud.Rules(plan.calling, plan.country)
-        if book is not None:
-            self._rules.recall(book.load(), clock(), wall())
+        self._gate = Gate(plan, book, tell, clock, wall)
 
     # --- from the daemon --------------------------------------------------------------------------
 
@@ -108,16 +97,18 @@ class Trunk:
         gone = {phone.name for phone in self._plan.phones} - {phone.name for phone in plan.phones}
         self._plan = plan
         self._reach.replan(plan)
-        self._rules.replan(plan.calling, plan.country)
+        self._gate.replan(plan)
         now = self._clock()
         for live in list(self._calls.values()):
             live.table.replan(plan.servers)
-            if live.taken_by in gone or set(live.phones) <= gone:
-                self._feed(live, model.HangUp(480, "phone_removed"), now)
-            else:
+            if live.ringing:
+                live.ringing.without(gone)
+            if not set(live.phones) <= gone and live.taken_by not in gone:
                 live.phones = [name for name in live.phones if name not in gone]
-                if live.ringing:
-                    live.ringing.without(gone)
+            elif live.ringing and live.table.state == "ringing":
+                self._ring_on(live, live.ringing.refused(now, 480), now)
+            else:
+                self._feed(live, model.HangUp(480, "phone_removed"), now)
         self.publish()
 
     @property
@@ -164,21 +155,7 @@ class Trunk:
 
     def _explained(self, digits: str) -> str:
         dialled = self._dialled(digits)
-        words = self._choice(dialled).words
-        if dialled.kind in ("emergency", "invalid") or dialled.digits == self._plan.confirm_number:
-            return words
-        region, kinds = numbers.kinds(dialled, self._plan.country)
-        objection = self._rules.objection(fraud.Asked(0, "", region, kinds), self._clock(), self._local())
-        pin = " without the PIN" if self._plan.calling.pin else ""
-        return f"{words} It is not allowed{pin}: {objection}." if objection else words
-
-    def _local(self) -> datetime:
-        """The time at the box."""
-        at, zone = self._wall(), self._plan.time_zone
-        try:
-            return datetime.fromtimestamp(at, ZoneInfo(zone) if zone else None)
-        except (ZoneInfoNotFoundError, ValueError):
-            return datetime.fromtimestamp(at)
+        return f"{self._choice(dialled).words} {self._gate.objection(dialled)}".rstrip()
 
     def _choice(self, dialled: numbers.Dialled, hide: bool = False) -> callerid.Choice:
         return callerid.choose(dialled, self._plan, hide)
@@ -193,7 +170,8 @@ class Trunk:
                 dialled.words, where=digits, remedy="Check the number", reason="invalid_number"
             )
         emergency = dialled.kind == "emergency"
-        longest_s = None if emergency else self._allowed(call, phone, dialled, pin, now)
+        room = len(self._legs) < self._capacity - RESERVED
+        longest_s = None if emergency else self._gate.let_out(call, phone, dialled, pin, room=room)
         ended = self._make_room() if emergency else 0
         choice = self._choice(dialled, hidden)
         route = routing.Route(
@@ -224,37 +202,13 @@ class Trunk:
             if not model.Ways.of(self._paths).fit:
                 live.begins_s = now + OPEN_WITHIN_S
         else:
-            self._rules.began(call, now, self._local())
-            self._keep_book()
+            self._gate.began(call)
         self._begin_due(now)
         self.publish()
         return m.Done(
             text=f"Calling {dialled.shown}; the other side sees "
             f"{'no number' if choice.hidden else choice.caller_id}.",
             data={"call": call, "caller_id": choice.caller_id, "number": dialled.digits},
-        )
-
-    def _allowed(self, call: int, phone: str, dialled: numbers.Dialled, pin: str, now: float) -> float | None:
-        """How long the call may last. Raises RefusedError with the key of the words for a handset."""
-        region, kinds = numbers.kinds(dialled, self._plan.country)
-        if dialled.digits == self._plan.confirm_number:
-            kinds = self._plan.calling.types
-        plan = next((p for p in self._plan.phones if p.name == phone), None)
-        asked = fraud.Asked(call, phone, region, kinds, plan.may_call if plan else "rules", pin)
-        answer = self._rules.ask(asked, now, self._local())
-        if isinstance(answer, fraud.Allowed):
-            if len(self._legs) < self._capacity - RESERVED:
-                return answer.longest_s
-            answer = fraud.Blocked("too_many_calls", "the box has no room for another call", alarm=False)
-        if answer.alarm:
-            self._tell(m.CallBlocked(phone=phone, number=dialled.shown, why=answer.words, call=call))
-        raise RefusedError(
-            f"{dialled.shown} was not called: {answer.words}",
-            where=phone,
-            remedy="Change the calling rules if it is to be allowed"
-            if answer.reason != "pin_wanted"
-            else "Give the PIN at the phone",
-            reason=answer.reason,
         )
 
     def _make_room(self) -> int:
@@ -273,10 +227,6 @@ class Trunk:
         victim = max(choice, key=lambda live: (not live.up, live.started_at, live.number))
         self._feed(victim, model.HangUp(BUSY, "help_needed_it"), self._clock())
         return victim.number
-
-    def _keep_book(self) -> None:
-        if self._book is not None:
-            self._book.save(self._rules.keep(self._clock(), self._wall()))
 
     def _begin_due(self, now: float) -> None:
         for live in list(self._calls.values()):
@@ -505,7 +455,7 @@ class Trunk:
             self._perform(live, action)
         if live.table.state == "up" and not live.up:
             live.up = True
-            self._rules.answered(live.number, now, self._local())
+            self._gate.answered(live.number)
             if live.longest_s is not None:
                 live.ends_s = now + live.longest_s
             self._phones.answered(live.number)
@@ -578,8 +528,7 @@ class Trunk:
         if live.emergency:
             self._tell_emergencies()
         elif live.direction == "out":
-            self._rules.ended(live.number, self._clock())
-            self._keep_book()
+            self._gate.ended(live.number)
         self._phones.over(live.number, entry.code, entry.reason)
         self._tell(live.logged(entry, self._wall() - self._clock()))
 
