@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import messages as m
+from tests.bench import hostile
 from tests.lab import plan
 from tests.lab.box import Box, settings_text
 from tests.lab.caller import Caller
@@ -121,6 +122,13 @@ def test_others_hear_nothing(box: Box) -> None:
         with pytest.raises(TimeoutError):
             caller.invite(NUMBER)
     assert box.status().calls == ()
+
+
+def test_no_message_makes_the_box_dial_or_answer_a_stranger() -> None:
+    """The short form of `python -m tests.bench hostile`."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    assert [figure.name for figure in hostile.run(quick=True) if not figure.met] == []
 
 
 # --- calls that are not allowed -------------------------------------------------------------------
