@@ -39,5 +39,8 @@ class Shelf(Protocol):
     def minutes(self, uplink: str, since: float, until: float) -> list[Sample]:
         """Every minute of this time, oldest first."""
 
+    def merged(self, uplink: str, since: float, until: float, step_s: float) -> list[Sample]:
+        """The same time in stretches of `step_s`."""
+
     def close(self) -> None:
         """Let go of the file."""

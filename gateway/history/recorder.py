@@ -13,10 +13,19 @@ from typing import Final, Never, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.history.model import Batch, Shelf
-from gateway.history.series import Minutes, thinned
+from gateway.history.series import MINUTE_S, Minutes, thinned
 from gateway.inbox import Inbox
 from gateway.messages import AnyMessage, CallEnded, Event, Refused
-from gateway.records import CallsThen, EventsThen, GetCalls, GetEvents, GetSeries, RecordVerb, SeriesThen
+from gateway.records import (
+    CallsThen,
+    EventsThen,
+    GetCalls,
+    GetEvents,
+    GetSeries,
+    RecordVerb,
+    Sample,
+    SeriesThen,
+)
 from gateway.status import Status
 
 SOON_S: Final = 5.0
@@ -141,6 +150,14 @@ class Recorder:
         self._said = ""
         return True
 
+    def _series(self, verb: GetSeries) -> tuple[Sample, ...]:
+        points = max(1, min(verb.points, 1000))
+        step_s = (verb.until - verb.since) / points
+        if step_s > MINUTE_S:
+            return tuple(self._store.merged(verb.uplink, verb.since, verb.until, step_s))
+        minutes = self._store.minutes(verb.uplink, verb.since, verb.until)
+        return thinned(minutes, verb.since, verb.until, points)
+
     async def _answer(self, verb: RecordVerb) -> AnyMessage:
         try:
             match verb:
@@ -151,14 +168,8 @@ class Recorder:
                     events, more = await self._on_disk(lambda: self._store.events(verb))
                     return EventsThen(events=tuple(events), more=more)
                 case GetSeries():
-                    samples = await self._on_disk(
-                        lambda: thinned(
-                            self._store.minutes(verb.uplink, verb.since, verb.until),
-                            verb.since,
-                            verb.until,
-                            min(verb.points, 1000),
-                        )
+                    return SeriesThen(
+                        uplink=verb.uplink, samples=await self._on_disk(lambda: self._series(verb))
                     )
-                    return SeriesThen(uplink=verb.uplink, samples=samples)
         except GatewayError as error:
             return Refused(what=error.what, where=error.where, remedy=error.remedy)

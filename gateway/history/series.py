@@ -114,5 +114,10 @@ def _merged(group: list[Sample], at: float, step_s: float) -> Sample:
     )
 
 
+def worst(states: Iterable[UplinkState]) -> UplinkState:
+    """The one that a stretch of time is called after."""
+    return min(states, key=_RANK.__getitem__)
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None

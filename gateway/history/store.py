@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gateway.errors import DoorError
 from gateway.history.model import Batch
+from gateway.history.series import worst
 from gateway.messages import CallEnded
 from gateway.records import MOST, CallRecord, EventRecord, GetCalls, GetEvents, Sample
 
@@ -104,6 +105,26 @@ class Store:
                 (uplink, since, until),
             ).fetchall()
         return [Sample(**dict(row)) for row in rows]
+
+    def merged(self, uplink: str, since: float, until: float, step_s: float) -> list[Sample]:
+        """As series.thinned makes them of `minutes`, by steps of `step_s`; a month is one look."""
+        with self._asked("read") as db:
+            rows = db.execute(
+                "select cast((at - :since) / :step as integer) as number, group_concat(distinct state),"
+                " sum(usable * seconds) / sum(seconds), sum(carried * seconds) / sum(seconds),"
+                " avg(rtt_ms), max(jitter_ms), avg(loss), min(mos) from minutes"
+                " where uplink = :uplink and at >= :since and at < :until group by number order by number",
+                {"uplink": uplink, "since": since, "until": until, "step": step_s},
+            ).fetchall()
+        return [
+            Sample(
+                at=since + number * step_s,
+                seconds=step_s,
+                state=worst(states.split(",")),
+                **dict(zip(("usable", "carried", "rtt_ms", "jitter_ms", "loss", "mos"), values, strict=True)),
+            )
+            for number, states, *values in map(tuple, rows)
+        ]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import TypeVar
 
 import pytest
@@ -249,4 +250,33 @@ def test_an_end_in_the_middle_of_writing_waits_for_the_disk(tmp_path: Path) -> N
     assert most == 1 and order[-1] == "closed"
     store = Store(tmp_path)
     assert "first" in [e.text for e in store.events(GetEvents())[0]]
+    store.close()
+
+
+def test_a_month_is_merged_in_the_file_as_it_would_be_outside(tmp_path: Path) -> None:
+    store, random = Store(tmp_path), Random(7)
+    states: list[UplinkState] = ["up", "down", "suspect", "no_carrier"]
+    minutes = [
+        Sample(
+            at=60.0 * n,
+            seconds=60.0,
+            state=random.choice(states),
+            usable=random.random(),
+            carried=random.random(),
+            rtt_ms=random.choice([None, 10.0, 31.5]),
+            jitter_ms=random.choice([None, 1.0, 7.0]),
+            loss=random.choice([None, 0.0, 0.25]),
+            mos=random.choice([None, 3.0, 4.4]),
+        )
+        for n in range(500)
+        if n % 50 > 20
+    ]
+    store.write(Batch([], [], [("main", minute) for minute in minutes]))
+    since, until, points = 120.0, 28_000.0, 40
+    outside = thinned(store.minutes("main", since, until), since, until, points)
+    inside = store.merged("main", since, until, (until - since) / points)
+    assert [(s.at, s.seconds, s.state) for s in inside] == [(s.at, s.seconds, s.state) for s in outside]
+    for name in ("usable", "carried", "rtt_ms", "jitter_ms", "loss", "mos"):
+        wanted = [getattr(s, name) for s in outside]
+        assert [getattr(s, name) for s in inside] == [w if w is None else pytest.approx(w) for w in wanted]
     store.close()
