@@ -131,6 +131,13 @@ class HelpPlan(Frozen, frozen=True, kw_only=True):
     address: str = ""
 
 
+class CallSource(Frozen, frozen=True, kw_only=True):
+    """Somebody beside the provider who may call by SIP URI, and from where."""
+
+    name: str
+    networks: tuple[str, ...]
+
+
 class TrunkPlan(Message, frozen=True, kw_only=True):
     """Everything that the calls process needs to know of the trunk, resolved: it never asks DNS itself."""
 
@@ -153,8 +160,7 @@ class TrunkPlan(Message, frozen=True, kw_only=True):
     dialling: DiallingPlan = DiallingPlan()
     calling: CallingPlan = CallingPlan()
     help: HelpPlan = HelpPlan()
-    sources: tuple[str, ...] = ()
-    """Networks beside the provider's from which calls by SIP URI are taken."""
+    sources: tuple[CallSource, ...] = ()
     time_zone: str = ""
     sip_port: int
     rtp_ports: tuple[int, int]

@@ -7,6 +7,7 @@ from gateway import patterns
 from gateway.messages import (
     CallerIdRule,
     CallingPlan,
+    CallSource,
     DiallingPlan,
     HelpPlan,
     IncomingRule,
@@ -89,7 +90,10 @@ def trunk_plan(settings: Settings, servers: Sequence[Server], recordings: str) -
         ),
         calling=calling_plan(settings.calling),
         help=HelpPlan(numbers=settings.emergency.extra_numbers, address=settings.emergency.address),
-        sources=tuple(str(network) for source in settings.incoming.sources for network in source.networks),
+        sources=tuple(
+            CallSource(name=source.name, networks=tuple(str(network) for network in source.networks))
+            for source in settings.incoming.sources
+        ),
         time_zone=settings.appliance.time_zone,
         sip_port=settings.ports.sip,
         rtp_ports=(settings.ports.rtp_first, settings.ports.rtp_last),

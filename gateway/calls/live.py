@@ -16,7 +16,7 @@ class Live:
     """A call while it lives. `phones`: those that ring or have it; `taken_by`: the one that has it;
     `begins_s`: when its table is to be started (monotonic seconds; None: it has been); `up`: it was answered
     at some time; `longest_s`: so long after its answer it is ended, at `ends_s`; `ringing`: which phones ring
-    for it, and for how long."""
+    for it, and for how long; `source`: the owner's name for a caller who is not the provider."""
 
     number: int
     table: Call
@@ -26,6 +26,7 @@ class Live:
     dial: str
     caller_id: str
     started_at: float
+    source: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     emergency: bool = False
     begins_s: float | None = None

@@ -37,7 +37,7 @@ class Phones(Protocol):
     """Whoever serves the phones. They know a call by its number; `reason` is a key of routing.WORDS."""
 
     def free(self, names: Iterable[str], *, waiting: bool) -> tuple[str, ...]: ...
-    def offer(self, call: int, names: Iterable[str], number: str) -> None: ...
+    def offer(self, call: int, names: Iterable[str], number: str, name: str) -> None: ...
     def withdraw(self, call: int) -> None: ...
     def ringback(self, call: int, on: bool) -> None: ...
     def sound(self, call: int) -> None: ...
@@ -374,7 +374,8 @@ class Trunk:
     def _incoming(self, event: v.LegIncoming, now: float) -> None:
         """Rings phones, and does nothing else, whatever it says (law 10)."""
         plan = self._plan
-        if not within(event.source, (*plan.provider_networks, *plan.sources)):
+        source = next((s.name for s in plan.sources if within(event.source, s.networks)), "")
+        if not source and not within(event.source, plan.provider_networks):
             log.error("an INVITE from %s came past the guard; it is refused", event.source)
             self._engine.do(v.EndLeg(event.leg, 403))
             return
@@ -395,10 +396,11 @@ class Trunk:
             ),
             direction="in",
             phones=list(first.phones),
-            remote=event.caller or "unknown",
+            remote=f"{source}: {event.caller}" if source else event.caller or "unknown",
             dial=event.called,
             caller_id=event.caller,
             started_at=self._wall(),
+            source=source,
             ringing=ringing,
         )
         self._calls[number] = live
@@ -411,7 +413,7 @@ class Trunk:
             case Offer(phones):
                 self._phones.withdraw(live.number)
                 live.phones = list(phones)
-                self._phones.offer(live.number, live.phones, live.caller_id)
+                self._phones.offer(live.number, live.phones, live.caller_id, live.source)
             case GiveUp(code, reason):
                 live.ringing = None
                 self._feed(live, model.HangUp(code, reason), now)
@@ -498,7 +500,7 @@ class Trunk:
             case model.Ring(on):
                 if on and live.table.leg is not None:
                     engine.do(v.AnswerLeg(live.table.leg, 180))
-                    self._phones.offer(live.number, live.phones, live.caller_id)
+                    self._phones.offer(live.number, live.phones, live.caller_id, live.source)
             case model.Ringback(on):
                 self._phones.ringback(live.number, on)
             case model.Moved():

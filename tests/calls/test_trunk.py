@@ -558,9 +558,10 @@ def test_who_refuses_hands_it_on(two: House) -> None:
 def test_invite_of_a_stranger_rings_nothing(two: House) -> None:
     two.trunk.engine_event(v.LegIncoming(-1, "main", "442012345678", "1", "198.51.100.77:5060"))
     assert ringing(two) == set()
-    change(two, sources=("198.51.100.64/27",))
+    change(two, sources=(m.CallSource(name="branch", networks=("198.51.100.64/27",)),))
     two.trunk.engine_event(v.LegIncoming(-2, "main", "442012345678", "1", "198.51.100.77:5060"))
     assert ringing(two) == {"desk"}
+    assert two.last(m.CallsNow).calls[0].remote == "branch: 1"
 
 
 def test_mos_is_of_both_directions_and_of_the_whole_call(house: House) -> None:

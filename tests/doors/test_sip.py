@@ -87,6 +87,21 @@ def hang_up(bench: Bench, leg: int, far: int) -> None:
     bench.wait(v.LegEnded, lambda e: e.leg == far)
 
 
+def test_far_end_reports_how_it_hears_us(bench: Bench, tmp_path: Path) -> None:
+    """RTCP goes out about every five seconds (RFC 3550 §6.2)."""
+    bench.do(v.OpenEnd("near", str(tone(tmp_path / "near.wav", 400)), ""))
+    bench.do(v.OpenEnd("far", str(tone(tmp_path / "far.wav", 500)), ""))
+    far = call(bench, 1)
+    bench.do(v.Connect(1, "near"))
+    bench.do(v.Connect(far, "far"))
+    spoke = bench.wait(v.LegSpoke, lambda e: e.leg == 1 and e.far_jitter_ms > 0, within_s=15.0)
+    assert spoke.far_loss is not None and spoke.far_loss < 0.05
+    hang_up(bench, 1, far)
+    for end in ("near", "far"):
+        bench.do(v.CloseEnd(end))
+        bench.wait(v.EndClosed)
+
+
 def test_call_shows_caller_id_and_carries_audio_both_ways(bench: Bench, tmp_path: Path) -> None:
     near_tone, far_tone = tone(tmp_path / "near.wav", 400), tone(tmp_path / "far.wav", 500)
     bench.do(v.OpenEnd("near", str(near_tone), str(tmp_path / "near-heard.wav")))
