@@ -1,12 +1,12 @@
 """The command line: `gateway daemon | calls | guard | ctl`. Each is imported when it is asked for."""
 
 import argparse
-import asyncio
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway import lean
 from gateway.errors import GatewayError
 
 STARTED_BADLY = 1
@@ -19,6 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from gateway import ctl
 
         return ctl.main(words[1:])
+    if words[:1] == ["daemon"]:
+        lean.without_openssl()
+    import asyncio
+
     arguments = _parser().parse_args(words)
     from gateway.service import log_to_journal_or_stderr
 

@@ -26,7 +26,7 @@ GROUND = {
     *("fields", "hours", "relations", "relations_box", "refusals", "places", "plan", "patterns"),
     *("bounds", "differences", "document", "editing", "forms", "migrations", "masking", "tomltext", "trees"),
     *("sheet", "sheetpage"),
-    *("status", "verdict", "records", "messages", "changes", "errors", "wire", "inbox", "emodel"),
+    *("status", "verdict", "records", "messages", "changes", "errors", "wire", "inbox", "emodel", "lean"),
 }
 MAINS = {
     *("__main__", "boot", "building", "channels", "daemon", "exchange", "frontpanel", "ctl", "hub", "lender"),
@@ -56,7 +56,7 @@ DOORS = {
     ),
     *("settings/store", "settings/confirmations", "settings/servers", "settings/vault"),
     *("settings/passwords", "settings/ruins", "settings/shelf", "settings/strongroom"),
-    *("settings/agefile", "settings/keys", "settings/sealer"),
+    *("settings/agefile", "settings/keys", "settings/sealer", "settings/stretch"),
     *("uplinks/arp", "uplinks/dhcp", "uplinks/netlink", "uplinks/nft", "uplinks/probe", "uplinks/resolve"),
     *("uplinks/rtnl", "uplinks/sysfs", "uplinks/lent", "uplinks/packetsocket"),
 }
@@ -89,7 +89,7 @@ LIBRARIES = {
     "pyrage": {"settings/agefile"},
     "pyroute2": {"uplinks/netlink", "uplinks/dhcp"},
     "segno": {"sheetpage"},
-    "subprocess": {"ctl/programs"},
+    "subprocess": {"ctl/programs", "settings/passwords"},
     "systemd": {"service"},
     "tomlkit": set[str](),
 }

@@ -1,25 +1,26 @@
 """Door to the page's password: scrypt (RFC 7914) of what only its owner knows, and the count of wrong
 guesses.
 
-scrypt takes 32 MiB for a tenth of a second, which go back to the kernel. All calls block.
+All calls block. scrypt is done by stretch.py, in a process that ends with it.
 """
 
 import contextlib
-import hashlib
 import hmac
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 
 from gateway.errors import DoorError
 from gateway.settings import store
+from gateway.settings.stretch import HASH_BYTES, SALT_BYTES
 
 FILE = "password.json"
 WRONG = "wrong-passwords"
 _MAX_BYTES = 4096
-_COST, _BLOCK, _LANES = 1 << 15, 8, 1
-_MEMORY_BYTES = 128 * _COST * _BLOCK + (1 << 20)
+_PATIENCE_S = 20.0
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,13 +44,13 @@ class Passwords:
         return held.access if held else ""
 
     def check(self, password: str) -> bool:
-        """Whether it is this one."""
+        """Whether it is this one. Raises DoorError when that cannot be told."""
         held = self._held()
         return held is not None and hmac.compare_digest(held.hash, _scrypt(password, held.salt))
 
     def set(self, password: str) -> None:
         """On the disk when this returns. Raises DoorError; the old one then counts."""
-        salt = os.urandom(16)
+        salt = os.urandom(SALT_BYTES)
         fresh = _File(access=os.urandom(8).hex(), salt=salt, hash=_scrypt(password, salt))
         store.write(self._path, msgspec.json.encode(fresh))
 
@@ -80,4 +81,13 @@ class Passwords:
 
 def _scrypt(password: str, salt: bytes) -> bytes:
     data = password.encode(errors="surrogatepass")
-    return hashlib.scrypt(data, salt=salt, n=_COST, r=_BLOCK, p=_LANES, maxmem=_MEMORY_BYTES, dklen=32)
+    program = [sys.executable, "-I", "-m", "gateway.settings.stretch"]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            program, input=salt + data, capture_output=True, timeout=_PATIENCE_S, check=False
+        )
+        if done.returncode == 0 and len(done.stdout) == HASH_BYTES:
+            return done.stdout
+    raise DoorError(
+        "the password could not be worked with", where="password", remedy="Try again; the box may lack memory"
+    )

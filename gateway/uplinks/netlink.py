@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from gateway.errors import DoorError
 from gateway.inbox import Inbox
+from gateway.lean import feigned_ssl
 from gateway.uplinks.announced import DADFAILED, DEPRECATED, PROTOCOL_RA, TENTATIVE, Announced
 from gateway.uplinks.arp import Arp
 from gateway.uplinks.lent import PacketSockets
@@ -46,9 +47,10 @@ from gateway.uplinks.sysfs import Carrier, forward_ipv4, prepare_uplink
 # needs. Its parts load by themselves when the package is there without its __init__ having run.
 if "pyroute2" not in sys.modules and (_whole := importlib.util.find_spec("pyroute2")):
     sys.modules["pyroute2"] = importlib.util.module_from_spec(_whole)
-from pyroute2.conntrack import AsyncConntrack
-from pyroute2.iproute.linux import AsyncIPRoute
-from pyroute2.netlink import exceptions, rtnl
+with feigned_ssl():
+    from pyroute2.conntrack import AsyncConntrack
+    from pyroute2.iproute.linux import AsyncIPRoute
+    from pyroute2.netlink import exceptions, rtnl
 
 CARRIER_POLL_S: Final = 0.04
 REST_POLL_S: Final = 0.5
