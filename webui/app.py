@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException
@@ -21,6 +21,24 @@ from webui.pages import BLUEPRINTS
 from webui.sessions import Sessions
 
 MAX_FORM_BYTES = 2 << 20
+
+STATES: Final = {
+    # states of a line -> what the owner reads
+    "up": "standby",
+    "up_unconfirmed": "not confirmed",
+    "disabled": "switched off",
+    "probing": "not measured yet",
+    "suspect": "being checked",
+    "degraded": "poor",
+    "no_device": "missing",
+    "no_carrier": "no cable",
+    "no_address": "no address",
+    "conflict": "address conflict",
+    "no_trunk": "provider silent",
+    "down": "down",
+    "drifted": "another address",
+    "damped": "in reserve",
+}
 
 PAGES = (
     # address, name, icon: the navigation, in the order of use
@@ -76,7 +94,7 @@ def _speak(app: Flask) -> None:
             "partial": request.headers.get("HX-Request") == "true",
         }
 
-    app.jinja_env.globals["_"] = say  # macros see globals alone
+    app.jinja_env.globals |= {"_": say, "STATES": STATES}  # macros see globals alone
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_ago, "ago")
     app.add_template_filter(_length, "length_of")

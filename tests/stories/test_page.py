@@ -12,8 +12,18 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.bench.scene import Scene
 from tests.lab import plan
-from tests.webui.browser import CHROMIUM, PASSWORD, Served, chromium, log_in, set_password, visitor
+from tests.webui.browser import (
+    CHROMIUM,
+    PASSWORD,
+    Served,
+    chromium,
+    log_in,
+    look_everywhere,
+    set_password,
+    visitor,
+)
 from tests.webui.conftest import House
+from tests.webui.survey import PAGES
 
 pytestmark = pytest.mark.root
 
@@ -100,6 +110,22 @@ def test_a_failover_is_seen_as_it_happens_and_the_call_goes_on(scene: Scene, pag
     page.locator("section[aria-labelledby=log] tbody tr").first.get_by_role("link").click()
     expect(page.locator("main")).to_contain_text("The call was moved and went on.")
     expect(page.locator("main")).to_contain_text("1×")
+
+
+@pytest.mark.slow
+def test_every_page_is_for_everybody(scene: Scene, served: Served, page: Page) -> None:
+    scene.dial()
+    scene.hang_up()
+    scene.dial()
+    found = []
+    for name, address in PAGES.items():
+        page.goto(served.address + address)
+        found += look_everywhere(page, scene.logs / "pictures", name)
+    scene.hang_up()
+    page.context.clear_cookies()
+    page.goto(f"{served.address}/login")
+    found += look_everywhere(page, scene.logs / "pictures", "login")
+    assert not found, "\n".join(found)
 
 
 def change_failback(page: Page, served: Served, seconds: str) -> None:

@@ -109,3 +109,14 @@ def owner(house: House) -> Visitor:
     visitor = house.visitor()
     visitor.log_in()
     return visitor
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    """Logged in to a house that all tests of a module share: for those that only look."""
+    shared = House(tmp_path_factory.mktemp("shared"), EXAMPLE.read_text())
+    shared.set_password()
+    visitor = shared.visitor()
+    visitor.log_in()
+    yield visitor
+    shared.close()

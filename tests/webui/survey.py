@@ -12,7 +12,9 @@ from tests.webui.browser import PASSWORD, Served, chromium, log_in, look_everywh
 PAGES = {
     "home": "/",
     "calls": "/calls/",
+    "call": "/calls/1",
     "lines": "/lines/",
+    "line": "/lines/main",
     "phones": "/phones/",
     "trunk": "/trunk/",
     "explain": "/trunk/?digits=02079460000",
@@ -23,6 +25,15 @@ PAGES = {
     "section": "/settings/in/trunk",
     "items": "/settings/in/uplinks",
     "history": "/settings/history",
+    "setup-box": "/setup/box",
+    "setup-lines": "/setup/lines",
+    "setup-trunk": "/setup/trunk",
+    "setup-numbers": "/setup/numbers",
+    "setup-addresses": "/setup/addresses",
+    "setup-phones": "/setup/phones",
+    "setup-call": "/setup/call",
+    "setup-cable": "/setup/cable",
+    "setup-sheet": "/setup/sheet",
 }
 
 
@@ -39,6 +50,7 @@ def main(run: Path, where: Path, password: str, *only: str) -> int:
                 for name, address in PAGES.items():
                     if not only or name in only:
                         page.goto(served.address + address)
+                        page.wait_for_timeout(300)  # scripts draw
                         found += look_everywhere(page, where, name)
         finally:
             served.close()

@@ -83,9 +83,9 @@ def test_a_wrong_password_says_so_and_many_have_to_wait(house: House) -> None:
     assert "too many wrong passwords" in texts[-1]
 
 
-def test_every_answer_has_the_headers(owner: Visitor) -> None:
+def test_every_answer_has_the_headers(reader: Visitor) -> None:
     for address in ("/", "/login", "/nowhere", "/static/steadyline.css"):
-        headers = owner.get(address).headers
+        headers = reader.get(address).headers
         assert "script-src 'self'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
