@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from gateway import ctl
 
         return ctl.main(words[1:])
-    if words[:1] == ["daemon"]:
+    if words[:1] in (["daemon"], ["calls"]):
         lean.without_openssl()
     import asyncio
 

@@ -1,4 +1,4 @@
-"""Keeps OpenSSL out of the daemon, which never speaks TLS: 5 MB. asyncio, hashlib, dnspython do without.
+"""Keeps Python's OpenSSL out of the daemon and the calls process, which never use it: 5 and 1 MB.
 
 Before any of them is imported; where it is imported already, nothing is done. What needs OpenSSL (the vault,
 backups, the password) runs in processes of its own.

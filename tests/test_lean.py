@@ -22,6 +22,6 @@ def test_the_daemon_loads_no_openssl() -> None:
 
 
 def test_where_it_is_loaded_already_it_stays() -> None:
-    work = "import ssl\nfrom gateway import lean\nlean.without_openssl()\nimport ssl\nprint(ssl.OPENSSL_VERSION[:7])"
+    work = "import ssl; from gateway import lean; lean.without_openssl(); print(__import__('ssl') is ssl)"
     done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "OpenSSL"
+    assert done.stdout.strip() == "True"
