@@ -9,17 +9,19 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.errors import GatewayError
 from gateway.inbox import Inbox, Post
-from gateway.phones.dsp import DtmfReceiver
 from gateway.phones.model import FromPhone, OffHook, OnHook, Tone
 from gateway.phones.ports import FromCard, PortSetup
 from gateway.phones.profiles import Profile, profile
 from gateway.phones.slic import BOARD, Slic
 from gateway.phones.slicboard import Board, parse
 from gateway.phones.sockets import Audio, Hardware, Socket, Sockets
+
+if TYPE_CHECKING:  # its library takes 2 MB, which a box without analog phones keeps
+    from gateway.phones.dsp import DtmfReceiver
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class AnalogPhones:
         self._wanted: dict[str, WantedPort] = {}
         self._audio: Earpieces | None = None
         self._tones: dict[str, Tone | None] = {}
-        self._receivers: dict[str, DtmfReceiver] = {}
+        self._receivers: dict[str, "DtmfReceiver"] = {}
         self._there = asyncio.Event()
 
     def want(self, wanted: Mapping[str, WantedPort], audio: Earpieces, directory: Path) -> None:
@@ -114,8 +116,10 @@ class AnalogPhones:
         if (receiver := self._receivers.get(phone)) is not None:
             receiver.playing(self._tones[phone])
 
-    def listener(self, phone: str) -> DtmfReceiver:
+    def listener(self, phone: str) -> "DtmfReceiver":
         """What hears the keys of a phone, from now on. Safe from any thread."""
+        from gateway.phones.dsp import DtmfReceiver
+
         receiver = self._receivers[phone] = DtmfReceiver()
         receiver.playing(self._tones.get(phone))
         return receiver
