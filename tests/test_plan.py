@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from gateway import schema, wire
-from gateway.messages import CallerIdRule, Envelope, IncomingRule, PhonePlan, Registration, Server
+from gateway.messages import (
+    CallerIdRule,
+    CallingPlan,
+    Envelope,
+    IncomingRule,
+    PhonePlan,
+    Registration,
+    Server,
+)
 from gateway.plan import trunk_plan
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
@@ -52,3 +60,21 @@ def test_a_usb_phone_says_which_device_and_which_keys() -> None:
         PhonePlan(name="desk", kind="virtual"),
         PhonePlan(name="till", kind="usb", usb="0b0e:0412", keys="hook"),
     )
+
+
+def test_what_the_rules_say_of_calls() -> None:
+    text = EXAMPLE + (
+        '[calling]\ncountries = ["IE"]\nparallel_calls = 3\nhours = ["mon-fri 07:00-20:00"]\npin = "2468"\n'
+        '[emergency]\naddress = "1 High Street"\nextra_numbers = ["5555"]\n'
+        '[[incoming.sources]]\nname = "branch"\nnetworks = ["198.51.100.7/32"]\n'
+    )
+    plan = trunk_plan(schema.parse(text, "x"), SERVERS, "/rec")
+    assert (plan.calling.countries, plan.calling.parallel_calls, plan.calling.pin) == (("IE",), 3, "2468")
+    assert plan.calling.hours == ("mon-fri 07:00-20:00",)
+    assert (plan.help.address, plan.help.numbers) == ("1 High Street", ("5555",))
+    assert [(source.name, source.networks) for source in plan.sources] == [("branch", ("198.51.100.7/32",))]
+    plain = schema.parse(EXAMPLE, "x").calling
+    for name in CallingPlan.__struct_fields__:
+        assert getattr(CallingPlan(), name) == getattr(plain, name), (
+            "without a plan the rules are those of a new box"
+        )

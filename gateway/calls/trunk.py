@@ -30,6 +30,8 @@ OPEN_WITHIN_S = 0.3
 """A call for help waits so long for the guard to open channels that are not confirmed, if no other is fit."""
 RESERVED = 4
 """So many legs of the engine are kept for calls for help, and for those that move."""
+CHANNELS_TAKEN = frozenset({480, 486, 503, 600})
+"""What providers answer when all lines of a trunk are in use."""
 FALLBACK_CODECS = ("PCMA", "PCMU", "G722", "opus")
 
 
@@ -211,12 +213,12 @@ class Trunk:
             data={"call": call, "caller_id": choice.caller_id, "number": dialled.digits},
         )
 
-    def _make_room(self) -> int:
-        """For a call for help, when all slots are taken: end the ordinary call that began last, if possible
-        one that is not up yet. Gives its number, or 0."""
+    def _make_room(self, *, refused: bool = False) -> int:
+        """For a call for help, when all slots are taken, or the provider has `refused` it, maybe for that:
+        end the ordinary call that began last, if possible one that is not up yet. Gives its number, or 0."""
         ordinary = [live for live in self._calls.values() if not live.emergency]
         outgoing = [live for live in ordinary if live.direction == "out"]
-        if len(self._legs) >= self._capacity - RESERVED // 2:
+        if refused or len(self._legs) >= self._capacity - RESERVED // 2:
             choice = ordinary
         elif len(outgoing) >= self._plan.calling.parallel_calls:
             choice = outgoing
@@ -340,6 +342,8 @@ class Trunk:
                 self._feed(live, model.Answered(leg), now)
             case v.LegEnded():
                 del self._legs[leg]
+                if live.emergency and not event.answered and event.code in CHANNELS_TAKEN:
+                    self._make_room(refused=True)
                 if event.answered or live.direction == "in":
                     self._feed(live, model.Ended(leg, event.code, event.reason), now)
                 else:

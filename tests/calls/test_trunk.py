@@ -500,6 +500,26 @@ def test_call_for_help_takes_a_slot(house: House) -> None:
     assert house.last(m.CallEnded).reason == "The line is needed for a call for help."
 
 
+def test_call_for_help_that_the_provider_has_no_line_for_takes_one(house: House) -> None:
+    leg = house.up()
+    house.desk.verb(m.Dial(phone="shop", digits="999"))
+    first = house.engine.sent(v.StartLeg)[-1]
+    assert leg not in ended(house), "there seemed to be room"
+    house.trunk.engine_event(v.LegEnded(first.leg, 486, "Busy Here"))
+    assert leg in ended(house)
+    second = house.engine.sent(v.StartLeg)[-1]
+    assert second.number == "999" and second.leg != first.leg
+    house.trunk.engine_event(v.LegAnswered(second.leg))
+    assert [call.state for call in house.last(m.CallsNow).calls] == ["up"]
+
+
+def test_phone_that_is_removed_while_it_rings_hands_the_call_on(two: House) -> None:
+    incoming(two, ring="in_order", ring_s=20)
+    change(two, phones=(m.PhonePlan(name="till", kind="virtual"),))
+    assert ringing(two) == {"till"}
+    assert ended(two) == []
+
+
 def test_call_for_help_is_tried_elsewhere_within_five_seconds(house: House) -> None:
     house.desk.verb(m.Dial(phone="desk", digits="999"))
     first = house.engine.sent(v.StartLeg)[-1]
