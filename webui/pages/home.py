@@ -6,7 +6,10 @@ from flask import Blueprint, redirect, render_template, url_for
 
 from gateway.changes import Seen
 from gateway.messages import Done
+from gateway.records import EventsThen, GetEvents
 from webui.pages.common import box, status
+
+LATEST = 4
 
 blueprint = Blueprint("home", __name__)
 
@@ -16,7 +19,8 @@ def page() -> Any:
     """The page; its live part is fetched by the same address. A box without settings is set up first."""
     if status().settings.origin == "none":
         return redirect(url_for("setup.page"))
-    return render_template("home.html", twin="gatewayctl status")
+    latest = box().ask(GetEvents(limit=LATEST), EventsThen).events
+    return render_template("home.html", twin="gatewayctl status", latest=latest)
 
 
 @blueprint.route("/seen", methods=["POST"])
