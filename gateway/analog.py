@@ -66,7 +66,7 @@ class AnalogPhones:
         self._wanted: dict[str, WantedPort] = {}
         self._audio: Earpieces | None = None
         self._tones: dict[str, Tone | None] = {}
-        self._receivers: dict[str, "DtmfReceiver"] = {}
+        self._receivers: dict[str, DtmfReceiver] = {}
         self._there = asyncio.Event()
 
     def want(self, wanted: Mapping[str, WantedPort], audio: Earpieces, directory: Path) -> None:
