@@ -31,6 +31,7 @@ class Gate:
     ) -> None:
         self._plan = plan
         self._book = book
+        self._changed = False
         self._blocked = blocked
         self._clock, self._wall = clock, wall
         self._rules = fraud.Rules(plan.calling, plan.country)
@@ -79,7 +80,7 @@ class Gate:
     def began(self, call: int) -> None:
         """A call that was let out is made."""
         self._rules.began(call, self._clock(), self._local())
-        self._keep()
+        self._changed = True
 
     def answered(self, call: int) -> None:
         """The far end has taken it, if it is one that began here."""
@@ -88,10 +89,12 @@ class Gate:
     def ended(self, call: int) -> None:
         """It is over, if it is one that began here."""
         self._rules.ended(call, self._clock())
-        self._keep()
+        self._changed = True
 
-    def _keep(self) -> None:
-        if self._book is not None:
+    def keep(self) -> None:
+        """Write the book, if something in it is new; after the INVITE, which does not wait for a disk."""
+        if self._book is not None and self._changed:
+            self._changed = False
             self._book.save(self._rules.keep(self._clock(), self._wall()))
 
     def _local(self) -> datetime:

@@ -549,3 +549,4 @@ class Trunk:
         if always or view != self._told:
             self._told = view
             self._tell(view)
+        self._gate.keep()

@@ -15,6 +15,8 @@ KINDS = (
     ("switch", "Failovers"),
     ("uplink", "Lines"),
     ("call", "Calls"),
+    ("fraud", "Calls stopped"),
+    ("emergency", "Calls for help"),
     ("confirm", "Confirmations"),
     ("settings", "Settings"),
     ("system", "System"),
