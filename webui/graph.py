@@ -44,7 +44,7 @@ def spark(samples: Sequence[Sample], since: float, until: float) -> Spark:
             outages.append((round(x, 1), round(max(width, 1.0), 1)))
         if sample.rtt_ms is not None:
             y = HEIGHT * (1 - sample.rtt_ms / top * 0.9)
-            joined = ended >= 0 and sample.at - ended < 2 * sample.seconds
+            joined = ended >= 0 and sample.at - ended < sample.seconds / 2
             path.append(f"{'L' if joined else 'M'}{x + width / 2:.1f} {y:.1f}")
             if not joined:
                 path.append(f"h{max(width / 4, 1):.1f}")  # a single moment is seen too
