@@ -17,6 +17,7 @@ from webui.box import Box, GoneError, RefusedWhole
 from webui.confirming import Confirming
 from webui.draft import Draft
 from webui.live import Hub
+from webui.names import Names
 from webui.pages import BLUEPRINTS
 from webui.sessions import Sessions
 
@@ -62,8 +63,8 @@ def create_app(box: Box, *, names: Iterable[str] = (), state: Path | None = None
     hub = Hub(box)
     app.extensions["box"], app.extensions["hub"], app.extensions["sessions"] = box, hub, Sessions()
     app.extensions["draft"], app.extensions["confirming"] = Draft(state), Confirming(box)
-    known = frozenset(names)
-    gate.guard(app, box, app.extensions["sessions"], lambda: known)
+    known = Names(box, frozenset(names))
+    gate.guard(app, box, app.extensions["sessions"], known)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     _speak(app)

@@ -46,7 +46,7 @@ def guard(
     the page may be called by. A view opts out of the login by `open_to_all`."""
 
     def before() -> AnyResponse | None:
-        if not host_is_ours(request.host, names()):
+        if not host_is_ours(request.host, names):
             abort(421, "This page is not served under that name. Use the box's address.")
         g.session = sessions.find(request.cookies.get(cookie(), ""), clock())
         view = app.view_functions.get(request.endpoint or "")
@@ -114,11 +114,11 @@ def refuse_foreign() -> None:
         abort(403, "This form is from an older session. Open the page again.")
 
 
-def host_is_ours(host: str, names: Iterable[str]) -> bool:
-    """`host` as in the Host header, with or without port."""
+def host_is_ours(host: str, names: Callable[[], Iterable[str]]) -> bool:
+    """`host` as in the Host header, with or without port. `names` are asked for when it is no address."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         ip_address(name.partition("%")[0])
         return True
     except ValueError:
-        return name == "localhost" or name.rstrip(".") in {known.lower() for known in names}
+        return name == "localhost" or name.rstrip(".") in {known.lower() for known in names()}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.webui.conftest import PASSWORD, House, Visitor
+from tests.webui.conftest import EXAMPLE, PASSWORD, House, Visitor
 from webui.gate import host_is_ours
 from webui.sessions import IDLE_S, LONGEST_S, MOST, Sessions
 
@@ -124,7 +124,7 @@ def test_without_a_password_every_page_leads_to_the_first_one(house: House) -> N
     ],
 )
 def test_names_of_ours(host: str, ours: bool) -> None:
-    assert host_is_ours(host, ["box.local"]) is ours
+    assert host_is_ours(host, lambda: ["box.local"]) is ours
 
 
 def test_sessions_end_by_time_and_the_idlest_gives_way() -> None:
@@ -138,3 +138,10 @@ def test_sessions_end_by_time_and_the_idlest_gives_way() -> None:
     assert sessions.find(busy.name, LONGEST_S + 1) is None
     kept = [sessions.open("", float(n)) for n in range(MOST + 1)]
     assert sessions.find(kept[0].name, 1.0) is None and sessions.find(kept[-1].name, 1.0) is kept[-1]
+
+
+def test_the_page_goes_by_the_names_in_the_settings_too(reader: Visitor) -> None:
+    name = re.search(r'^name = "(.+)"', EXAMPLE.read_text(), re.MULTILINE)
+    assert name and name[1] != "box"
+    assert reader.client.get("/login", base_url=f"http://{name[1]}.local").status_code != 421
+    assert reader.client.get("/login", base_url="http://other.local").status_code == 421
