@@ -10,7 +10,7 @@ NUMBERS = ("442037691880", "442012345678", "493012345678", "12025550100")
 _comment = st.sampled_from(["", "", "", "  # why", "\t#x = 1 [no] \"quote'"])
 _passwords = st.text(
     st.characters(codec="utf-8", min_codepoint=32, exclude_characters="\x7f"), min_size=1, max_size=9
-)
+).filter(lambda text: text == text.strip())  # blanks around a value do not count
 _free_line = st.sampled_from(["", "", "", "# a comment", "  # [not.a.header]", "#", "\t"])
 
 
