@@ -39,13 +39,7 @@ def v1_documents(draw: st.DrawFn) -> dict[str, Any]:
             {"pattern": p, "caller_id": draw(st.sampled_from(NUMBERS))} for p in patterns
         ]
     if draw(st.booleans()):
-        password = draw(
-            st.text(
-                st.characters(codec="utf-8", min_codepoint=32, exclude_characters="\x7f"),
-                min_size=1,
-                max_size=9,
-            )
-        )
+        password = draw(_passwords)
         if password:
             trunk["registration"] = {"login": "100200", "password": password}
     phones = [
