@@ -128,10 +128,10 @@ class Front:
         """The status and how long it took, in milliseconds, with a connection of its own."""
         began = time.monotonic()
         asked = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.trust)
-        asked.request("GET", path, headers={"Cookie": cookie} if cookie else {})
-        answer = asked.getresponse()
-        answer.read()
-        asked.close()
+        with contextlib.closing(asked):
+            asked.request("GET", path, headers={"Cookie": cookie} if cookie else {})
+            answer = asked.getresponse()
+            answer.read()
         return answer.status, (time.monotonic() - began) * 1000
 
     def pss_mb(self) -> float:
