@@ -30,6 +30,12 @@ class Nft:
         self._nft.set_numeric_proto_output(True)
         self._stands: Guard | None = None
         self._read_back: tuple[int, Guard] | None = None
+        # Kept open: to close one, the kernel waits until what the last transaction freed is gone, some 12 ms.
+        self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER)
+        self._netlink.settimeout(1.0)
+
+    def __del__(self) -> None:
+        self._netlink.close()
 
     def load(self, text: str) -> None:
         """Load `text`: all of it or nothing."""
@@ -56,7 +62,7 @@ class Nft:
         Every transaction, whoever makes it, begins a new generation of the rule set: while the generation is
         the one that was read last, nothing is listed again.
         """
-        generation = _generation()
+        generation = self._generation()
         if generation is not None and self._read_back == (generation, wanted):
             return True
         found = self.read()
@@ -65,6 +71,17 @@ class Nft:
             return False
         self._read_back = (generation, wanted) if generation is not None else None
         return True
+
+    def _generation(self) -> int | None:
+        """The number of the last transaction in this namespace; None when the kernel does not say."""
+        try:
+            self._netlink.send(_ASK_GENERATION)
+            answer = self._netlink.recv(256)
+            _, _, generation = _GENERATION.unpack_from(answer, 20)
+        except (OSError, struct.error):
+            return None
+        told = int.from_bytes(answer[4:6], sys.byteorder)
+        return generation if told == 10 << 8 | 15 else None  # NFT_MSG_NEWGEN
 
     def read(self) -> dict[str, frozenset[Element]] | None:
         """The elements of all our sets; None when our chains, as they are today, do not stand."""
@@ -101,21 +118,6 @@ class Nft:
                 remedy="Nothing was changed; see the words of nft",
             )
         return str(output)
-
-
-def _generation() -> int | None:
-    """The number of the last transaction in this namespace; None when the kernel does not say."""
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-    try:
-        with socket.socket(socket.AF_NETLINK, kind, _NETFILTER) as netlink:
-            netlink.settimeout(1.0)
-            netlink.send(_ASK_GENERATION)
-            answer = netlink.recv(256)
-        _, _, generation = _GENERATION.unpack_from(answer, 20)
-    except (OSError, struct.error):
-        return None
-    told = int.from_bytes(answer[4:6], sys.byteorder)
-    return generation if told == 10 << 8 | 15 else None  # NFT_MSG_NEWGEN
 
 
 def _element(value: Any) -> Element:
