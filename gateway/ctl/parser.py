@@ -343,7 +343,9 @@ def _ended(verbs: "Verbs") -> None:
 
 def _paper(verbs: "Verbs") -> None:
     def kind(parser: Parser) -> None:
-        parser.add_argument("--kind", metavar="KIND", help="only these: switch, uplink, call, confirm and the like")
+        parser.add_argument(
+            "--kind", metavar="KIND", help="only these: switch, uplink, call, confirm and the like"
+        )
 
     _verb(verbs, "timeline", "past.timeline", "what has happened, newest last", kind, _lines)
     follow = _flag("--follow", "and go on as more come, until Ctrl-C")

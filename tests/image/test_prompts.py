@@ -40,7 +40,9 @@ def test_every_reason_of_the_trunk_can_be_spoken_in_every_language() -> None:
 
 
 def test_lines_say_nothing_that_is_not_recorded() -> None:
-    source = "".join((Path(spoken.__file__).parent / name).read_text() for name in ("line.py", "keys.py", "digits.py"))
+    source = "".join(
+        (Path(spoken.__file__).parent / name).read_text() for name in ("line.py", "keys.py", "digits.py")
+    )
     said = {key for key in sentences.SENTENCES if f'"{key}"' in source}
     assert {"hang_up", "pin_wrong", "forward_refused", "nothing_rings"} <= said
     words = set(spoken.box_state(("192.168.0.14", "fd00::be:c"), 0)) | set(spoken.box_state((), 1))

@@ -62,8 +62,9 @@ def test_only_admitted_pairs_are_admitted(plan: KernelPlan) -> None:
 @given(plans())
 def test_the_page_is_closed_by_every_device_of_an_uplink(plan: KernelPlan) -> None:
     sets = contents(plan).sets
-    devices = {(path.device,) for path in plan.paths}
-    assert (sets["outside"], sets["shared"]) == ((devices, set()) if plan.lan else (set(), devices))
+    devices: frozenset[tuple[str, ...]] = frozenset((path.device,) for path in plan.paths)
+    none: frozenset[tuple[str, ...]] = frozenset()
+    assert (sets["outside"], sets["shared"]) == ((devices, none) if plan.lan else (none, devices))
 
 
 def test_a_boot_admits_nothing_and_knows_its_chains() -> None:
