@@ -13,7 +13,6 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,11 +31,6 @@ LIBRARIES = (
 )
 FLOOD_PER_S, FLOOD_S = 1000, 5
 FLOOD_RSS_MB = 500  # what the flood may leave behind before its transactions time out
-
-# A sound card that needs no hardware, so that ALSA's backend must show itself.
-ALSA = """
-pcm.steadyline { type null hint { show on description "steadyline check" } }
-"""
 
 
 class Call(pj.Call):
@@ -150,8 +144,6 @@ def limits() -> None:
     with endpoint() as ep:
         show("version", ep.libVersion().full)
         show("codecs", " ".join(sorted(codec.codecId for codec in ep.codecEnum2())))
-        devices = [f"{device.driver}:{device.name}" for device in ep.audDevManager().enumDev2()]
-        show("alsa", " ".join(name for name in devices if "steadyline" in name) or f"none of {devices}")
         maps = Path("/proc/self/maps").read_text()
         show("libraries", " ".join(name for name in LIBRARIES if name in maps))
         transport = udp(ep)
@@ -249,16 +241,9 @@ def main() -> int:
     if len(sys.argv) > 1:
         {"limits": limits, "target": target}[sys.argv[1]]()
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        asound = Path(folder) / "asound.conf"
-        asound.write_text(ALSA)
-        child = subprocess.run(
-            [sys.executable, __file__, "limits"],
-            env={**os.environ, "ALSA_CONFIG_PATH": str(asound)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    child = subprocess.run(
+        [sys.executable, __file__, "limits"], capture_output=True, text=True, timeout=60, check=False
+    )
     found = dict(line.split("\t", 1) for line in child.stdout.splitlines() if "\t" in line)
     rows: list[tuple[str, str, Callable[[str], bool]]] = [
         ("version", "2.17 or newer", lambda text: tuple(map(int, text.split(".")[:2])) >= (2, 17)),
@@ -266,7 +251,6 @@ def main() -> int:
         ("accounts", str(ACCOUNTS), str(ACCOUNTS).__eq__),
         ("transports", str(TRANSPORTS), str(TRANSPORTS).__eq__),
         ("codecs", " ".join(sorted(CODECS)), lambda text: set(text.split()) == CODECS),
-        ("alsa", "the null device of our own asound.conf", lambda text: text.startswith("ALSA:")),
         ("tls", "listens", "listens".__eq__),
         ("srtp", "AES crypto in the offer", lambda text: text.startswith("AES_")),
         (
