@@ -111,7 +111,7 @@ def test_a_box_is_set_up_from_nothing_and_its_call_outlives_a_cable(box: Box, tm
             expect(backup).to_contain_text("backup1 is confirmed", timeout=60_000)
             length = main.locator("audio").evaluate(
                 "async a => { a.load(); await new Promise((done, no) => {"
-                "a.onloadedmetadata = done; a.onerror = () => no(new Error('no sound')); }); return a.duration; }"
+                "a.onloadedmetadata = done; a.onerror = () => no(new Error('mute')); }); return a.duration; }"
             )
             assert length > 1, "what 8888 said is heard in the browser"
             main.get_by_role("button", name="It said: confirmed").click()
