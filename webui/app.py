@@ -92,7 +92,6 @@ def _speak(app: Flask) -> None:
             "session": getattr(g, "session", None),
             "status": getattr(g, "status", None),
             "pages": there,
-            "partial": request.headers.get("HX-Request") == "true",
         }
 
     app.jinja_env.globals |= {"_": say, "STATES": STATES}  # macros see globals alone

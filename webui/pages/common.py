@@ -2,10 +2,12 @@
 
 from typing import cast
 
-from flask import current_app, g
+from flask import current_app, g, redirect, url_for
+from werkzeug.wrappers import Response
 
+from gateway.messages import Done, Verb
 from gateway.status import Status
-from webui.box import Box
+from webui.box import ANSWER_S, Box, RefusedWhole
 from webui.live import Hub
 from webui.sessions import Session, Sessions
 
@@ -35,3 +37,13 @@ def status() -> Status:
     if not hasattr(g, "status"):
         g.status = box().status()
     return cast(Status, g.status)
+
+
+def tell(verb: Verb, page: str, timeout_s: float = ANSWER_S) -> Response:
+    """Have one thing done; `page` shows once what the daemon said to it, a refusal too."""
+    try:
+        said = box().ask(verb, Done, timeout_s).text
+    except RefusedWhole as error:
+        said = f"{error.what}. {error.remedy}"
+    session().kept[f"{page}.said"] = said
+    return redirect(url_for(f"{page}.page"), 303)

@@ -3,13 +3,12 @@
 import time
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 
-from gateway.messages import ConfirmAddress, Done, ObserveAddress, UseUplink
+from gateway.messages import ConfirmAddress, ObserveAddress, UseUplink
 from gateway.records import GetSeries, Sample, SeriesThen
-from webui.box import RefusedWhole
 from webui.graph import if_it_died, spark
-from webui.pages.common import box, session, status
+from webui.pages.common import box, session, status, tell
 
 CONFIRM_S = 120.0
 DAY_S = 86400.0
@@ -79,27 +78,16 @@ def _hours() -> int:
 @blueprint.route("/<name>/use", methods=["POST"])
 def use(name: str) -> Any:
     """Carry calls by this line; `auto`: choose by health again."""
-    return _do(UseUplink(uplink="" if name == "auto" else name))
+    return tell(UseUplink(uplink="" if name == "auto" else name), "lines")
 
 
 @blueprint.route("/<name>/test", methods=["POST"])
 def test(name: str) -> Any:
     """Ask the provider now which address it sees."""
-    return _do(ObserveAddress(uplink=name))
+    return tell(ObserveAddress(uplink=name), "lines")
 
 
 @blueprint.route("/<name>/confirm", methods=["POST"])
 def confirm(name: str) -> Any:
     """Route a call to the confirmation number."""
-    return _do(ConfirmAddress(uplink=name), CONFIRM_S)
-
-
-def _do(verb: UseUplink | ObserveAddress | ConfirmAddress, timeout_s: float = 15.0) -> Any:
-    try:
-        said = box().ask(verb, Done, timeout_s).text
-    except RefusedWhole as error:
-        said = f"{error.what}. {error.remedy}"
-    session().kept["lines.said"] = said
-    if request.headers.get("HX-Request"):
-        return page()
-    return redirect(url_for("lines.page"), 303)
+    return tell(ConfirmAddress(uplink=name), "lines", CONFIRM_S)

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 
-from gateway.messages import Answer, Dial, Done, HangUp, Verb
-from webui.box import RefusedWhole
-from webui.pages.common import box, session
+from gateway.messages import Answer, Dial, HangUp
+from webui.pages.common import session, tell
 
 blueprint = Blueprint("phones", __name__, url_prefix="/phones")
 
@@ -21,25 +20,16 @@ def page() -> Any:
 @blueprint.route("/<name>/dial", methods=["POST"])
 def dial(name: str) -> Any:
     """Lift it and dial."""
-    return _do(Dial(phone=name, digits=request.form.get("digits", "").strip()))
+    return tell(Dial(phone=name, digits=request.form.get("digits", "").strip()), "phones")
 
 
 @blueprint.route("/<name>/answer", methods=["POST"])
 def answer(name: str) -> Any:
     """Lift it while it rings."""
-    return _do(Answer(phone=name))
+    return tell(Answer(phone=name), "phones")
 
 
 @blueprint.route("/<name>/hangup", methods=["POST"])
 def hang_up(name: str) -> Any:
     """Put it down."""
-    return _do(HangUp(phone=name))
-
-
-def _do(verb: Verb) -> Any:
-    try:
-        said = box().ask(verb, Done).text
-    except RefusedWhole as error:
-        said = f"{error.what}. {error.remedy}"
-    session().kept["phones.said"] = said
-    return redirect(url_for("phones.page"), 303)
+    return tell(HangUp(phone=name), "phones")
